@@ -1,0 +1,211 @@
+"""The parameters of one accelerator, and every width that follows from them."""
+
+import dataclasses
+import hashlib
+
+__all__ = ["CONTRACT_VERSION", "K_MAX", "ArrayConfig"]
+
+CONTRACT_VERSION = 1
+"""Raised whenever registers, descriptors or arithmetic change incompatibly."""
+
+OPERAND_BITS = 8
+"""Width of the signed A and B operands."""
+
+ACCUMULATOR_BITS = 32
+"""Width of the signed accumulators."""
+
+ADDRESS_BITS = 32
+"""Width of a device memory address."""
+
+PARAMETER_BYTES = 8
+"""Size of one output channel's epilogue parameters (bias, multiplier, shift)."""
+
+K_MAX = (1 << (ACCUMULATOR_BITS - 1)) // (1 << (2 * (OPERAND_BITS - 1))) - 1
+"""Largest K whose sum of products cannot overflow the accumulator: 131071."""
+
+
+def _is_power_of_two(value):
+    return value > 0 and value & (value - 1) == 0
+
+
+def _check_power_of_two(name, value, low, high):
+    if type(value) is not int:
+        raise TypeError(f"{name} must be an int, not {value!r}")
+    if not _is_power_of_two(value) or not low <= value <= high:
+        raise ValueError(f"{name} must be a power of two from {low} to {high}, not {value}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ArrayConfig:
+    """One accelerator: the only input of its hardware, golden arithmetic, cycle model and driver.
+
+    Parameters
+    ----------
+    rows : int
+        Rows R of processing elements; they span the K dimension. A power of two, 2 to 64.
+    columns : int
+        Columns C of processing elements; they span the N dimension. A power of two, 2 to 64.
+    axi_data_bits : int or None
+        Width of the memory bus, a power of two from 32 to 512. ``None``: one row of A per cycle
+        (R bytes), within those bounds.
+    a_buffer_lines : int
+        Depth of the A buffer in lines of :attr:`line_bytes`.
+    b_buffer_lines : int
+        Depth of the B buffer in lines of :attr:`line_bytes`.
+    accumulator_rows : int
+        Rows of each of the two halves of the accumulator memory: the largest block of M.
+    epilogue_lanes : int or None
+        Output channels requantized per cycle; divides C. ``None``: all of them.
+    burst_bytes : int
+        Bytes along K that one AXI burst should fetch of a row of A or of an N×K matrix B.
+    read_queue : int
+        Row requests that the read DMA may have outstanding.
+    descriptor_slots : int
+        Descriptors that may be in flight at once, from prefetch to completion.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong type or out of range.
+    """
+
+    rows: int = 16
+    columns: int = 16
+    axi_data_bits: int | None = None
+    a_buffer_lines: int = 4096
+    b_buffer_lines: int = 256
+    accumulator_rows: int = 256
+    epilogue_lanes: int | None = None
+    burst_bytes: int = 64
+    read_queue: int = 64
+    descriptor_slots: int = 4
+
+    def __post_init__(self):
+        _check_power_of_two("rows", self.rows, 2, 64)
+        _check_power_of_two("columns", self.columns, 2, 64)
+        if self.axi_data_bits is None:
+            object.__setattr__(self, "axi_data_bits", min(max(8 * self.rows, 32), 512))
+        _check_power_of_two("axi_data_bits", self.axi_data_bits, 32, 512)
+        if self.epilogue_lanes is None:
+            object.__setattr__(self, "epilogue_lanes", self.columns)
+        _check_power_of_two("epilogue_lanes", self.epilogue_lanes, 1, self.columns)
+        _check_power_of_two("burst_bytes", self.burst_bytes, 4, 1024)
+        _check_power_of_two("a_buffer_lines", self.a_buffer_lines, 4, 16384)
+        _check_power_of_two("b_buffer_lines", self.b_buffer_lines, 4, 16384)
+        _check_power_of_two("accumulator_rows", self.accumulator_rows, 4, 4096)
+        _check_power_of_two("read_queue", self.read_queue, 2, 256)
+        _check_power_of_two("descriptor_slots", self.descriptor_slots, 2, 8)
+        panel = max(self.columns * self.burst_lines, self.rows, self.parameter_lines)
+        if self.b_buffer_lines < 2 * panel:
+            raise ValueError(
+                f"b_buffer_lines must be at least {2 * panel} (two panels), not {self.b_buffer_lines}"
+            )
+        if self.a_buffer_lines < 2 * self.burst_lines:
+            raise ValueError(
+                f"a_buffer_lines must be at least {2 * self.burst_lines} (two bursts), "
+                f"not {self.a_buffer_lines}"
+            )
+
+    @classmethod
+    def parse(cls, text, **overrides):
+        """Make a configuration from ``"RxC"`` or from the stable text form of :meth:`__str__`.
+
+        Raises
+        ------
+        ValueError
+            If ``text`` is neither.
+        """
+        shape, *parts = text.split("-")
+        try:
+            rows, columns = (int(side) for side in shape.lower().split("x"))
+            values = {"rows": rows, "columns": columns}
+            prefixes = {prefix: field for field, prefix in _TEXT_FORM}
+            for part in parts:
+                prefix = part.rstrip("0123456789")
+                values[prefixes[prefix]] = int(part[len(prefix) :])
+        except (ValueError, KeyError):
+            raise ValueError(
+                f"array must look like '16x16' or '16x16-axi128-a4096', not {text!r}"
+            ) from None
+        return cls(**{**values, **overrides})
+
+    def __str__(self):
+        """The stable text form, from which :meth:`parse` makes an equal configuration."""
+        parts = [f"{prefix}{getattr(self, field)}" for field, prefix in _TEXT_FORM]
+        return "-".join([f"{self.rows}x{self.columns}", *parts])
+
+    @property
+    def content_hash(self):
+        """Sixteen hexadecimal digits that name everything built from this configuration."""
+        text = f"systolith-{CONTRACT_VERSION}:{self}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def bus_bytes(self):
+        """Bytes per beat of the memory bus; every address and stride is a multiple of it."""
+        return self.axi_data_bits // 8
+
+    @property
+    def line_bytes(self):
+        """Bytes per buffer line: the widest of a beat, a row of the array and a column of it."""
+        return max(self.bus_bytes, self.rows, self.columns)
+
+    @property
+    def beats_per_line(self):
+        """Beats that fill one buffer line."""
+        return self.line_bytes // self.bus_bytes
+
+    @property
+    def k_tiles_per_line(self):
+        """Tiles of R bytes along K in one line of A or of an N×K matrix B."""
+        return self.line_bytes // self.rows
+
+    @property
+    def n_tiles_per_line(self):
+        """Tiles of C bytes along N in one line of a K×N matrix B."""
+        return self.line_bytes // self.columns
+
+    @property
+    def burst_lines(self):
+        """Lines along K that are fetched together."""
+        return max(1, self.burst_bytes // self.line_bytes)
+
+    @property
+    def parameter_lines(self):
+        """Lines that hold the epilogue parameters of one tile of C columns."""
+        return max(1, PARAMETER_BYTES * self.columns // self.line_bytes)
+
+    @property
+    def parameter_sets_per_line(self):
+        """Tiles whose epilogue parameters share one line."""
+        return max(1, self.line_bytes // (PARAMETER_BYTES * self.columns))
+
+    @property
+    def psum_bits(self):
+        """Width of the partial sums inside the array: R products cannot overflow it."""
+        return 2 * OPERAND_BITS + (self.rows - 1).bit_length()
+
+    @property
+    def peak_macs_per_cycle(self):
+        """Multiply-accumulates per cycle when every PE works."""
+        return self.rows * self.columns
+
+    def k_lines(self, k):
+        """Lines that one row of K operands occupies in the A buffer."""
+        return -(-k // self.line_bytes)
+
+    def max_m_block(self, k):
+        """Rows of A that may be held at once for a given K; 0 if not even one row fits."""
+        return min(self.accumulator_rows, self.a_buffer_lines // self.k_lines(k))
+
+
+_TEXT_FORM = (
+    ("axi_data_bits", "axi"),
+    ("a_buffer_lines", "a"),
+    ("b_buffer_lines", "b"),
+    ("accumulator_rows", "acc"),
+    ("epilogue_lanes", "e"),
+    ("burst_bytes", "burst"),
+    ("read_queue", "rq"),
+    ("descriptor_slots", "ds"),
+)

@@ -1,0 +1,1 @@
+"""From the design to a running simulation."""
