@@ -53,7 +53,7 @@ lock: $(INSTALLED) ## Renew requirements.lock (LOCK_ARGS=--upgrade for the newes
 
 clean: ## Remove .venv and everything built here (not the cache of models in the home folder)
 	@rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	@find hw sim sw tests docs examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A .venv that works is brought up to date; a broken one (an interrupted set-up) is made anew. The byte code is
 # left to the first import: compiling all of it takes longer than installing.
