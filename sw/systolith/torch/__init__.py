@@ -1,0 +1,6 @@
+"""PyTorch models on the device."""
+
+from .offload import offload
+from .verify import Mismatch, Verifier
+
+__all__ = ["Mismatch", "Verifier", "offload"]
