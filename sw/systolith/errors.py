@@ -1,0 +1,129 @@
+# ruff: noqa: N818 -- what happened is the name; "Error" is what they all derive from
+"""What can go wrong with a device: one exception family, with what was wanted and what came."""
+
+__all__ = [
+    "BusError",
+    "ConfigurationMismatch",
+    "DescriptorRejected",
+    "DeviceClosed",
+    "DeviceError",
+    "NoProgress",
+    "OutOfDeviceMemory",
+    "ProtocolError",
+    "TargetUnavailable",
+    "UnknownTarget",
+]
+
+
+class DeviceError(Exception):
+    """Something about a device.
+
+    Members
+    -------
+    completions : list of Completion
+        Where :meth:`Device.wait` raises: what all descriptors ended with, those that succeeded included.
+    """
+
+    completions = ()
+
+
+class BusError(DeviceError):
+    """A memory access of the device was answered with SLVERR or DECERR.
+
+    Parameters
+    ----------
+    access : str
+        What was accessed: ``"read"``, ``"write"`` or ``"completion record write"``.
+    address : int
+        Address of the first access that failed.
+    """
+
+    def __init__(self, access, address):
+        super().__init__(f"bus error: the {access} at address {address:#010x} failed")
+        self.access = access
+        self.address = address
+
+
+class ConfigurationMismatch(DeviceError):
+    """The device is not of the configuration that it was opened with.
+
+    Parameters
+    ----------
+    differences : dict of str to (int, int)
+        Fact to what was wanted and what the device reports.
+    """
+
+    def __init__(self, differences):
+        facts = "; ".join(
+            f"{name} must be {_fact(name, wanted)}, the device reports {_fact(name, came)}"
+            for name, (wanted, came) in differences.items()
+        )
+        super().__init__(f"the device is of another configuration: {facts}")
+        self.differences = differences
+
+
+class DescriptorRejected(DeviceError):
+    """The device refused a descriptor.
+
+    Parameters
+    ----------
+    reason : Reject
+        Why, as the contract defines it.
+    descriptor : Descriptor
+        What it was asked to run.
+    """
+
+    def __init__(self, reason, descriptor):
+        super().__init__(
+            f"the device rejected a GEMM of batch {descriptor.batch}, M {descriptor.m}, K {descriptor.k}, "
+            f"N {descriptor.n}: {reason.name}"
+        )
+        self.reason = reason
+        self.descriptor = descriptor
+
+
+class NoProgress(DeviceError):
+    """The device did not complete its descriptors within the cycles it was given."""
+
+
+class ProtocolError(DeviceError):
+    """The device did something that the contract does not allow."""
+
+
+class OutOfDeviceMemory(DeviceError):
+    """An allocation does not fit into what is free of the device's memory.
+
+    Parameters
+    ----------
+    wanted_bytes, largest_bytes, free_bytes, total_bytes : int
+        What was asked for, the largest free block, all that is free, and all there is.
+    """
+
+    def __init__(self, *, wanted_bytes, largest_bytes, free_bytes, total_bytes):
+        super().__init__(
+            f"out of device memory: {wanted_bytes} bytes were asked for; {free_bytes} of {total_bytes} bytes "
+            f"are free, the largest block has {largest_bytes}"
+        )
+        self.wanted_bytes = wanted_bytes
+        self.largest_bytes = largest_bytes
+        self.free_bytes = free_bytes
+        self.total_bytes = total_bytes
+
+
+class DeviceClosed(DeviceError):
+    """The device was used after it had been closed."""
+
+    def __init__(self, target):
+        super().__init__(f"the {target} device is closed")
+
+
+class UnknownTarget(DeviceError, ValueError):
+    """No target has this name."""
+
+
+class TargetUnavailable(DeviceError):
+    """The target exists, but something that it needs is missing; the message says what."""
+
+
+def _fact(name, value):
+    return f"{value:#010x}" if name in ("id", "config_hash") else str(value)
