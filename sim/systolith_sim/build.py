@@ -1,0 +1,140 @@
+"""From Verilog to a shared library that holds the design, the harness and pyverilator's interface."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from .cache import digest
+from .errors import BuildError
+from .ports import device_ports
+from .process import run_all
+from .pyverilator_interface import interface_source, internal_signals, top_ports
+from .variant import Variant
+
+__all__ = ["LIBRARY", "build_library", "library_key"]
+
+LIBRARY = "libsystolith.so"
+"""File name of the shared library."""
+
+HARNESS = Path(__file__).parent / "harness"
+
+VERILATOR_FLAGS = [
+    *("--cc", "--top-module", "systolith", "--prefix", "Vsystolith", "--Mdir", ".", "--make", "json"),
+    *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "--output-split", "20000"),
+    # Yosys writes correct Verilog that is no example of style.
+    *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
+]
+COMPILER_FLAGS = [
+    *("-std=c++17", "-fPIC", "-march=native", "-w"),
+    # Unique symbols would be shared between the libraries of different designs in one process.
+    "-fno-gnu-unique",
+    *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVL_TIME_CONTEXT", "-DVL_USER_FATAL"),
+]
+FAST, SLOW = "-O3", "-O1"
+_GROUPS = {"classes_fast": FAST, "support_fast": FAST, "classes_slow": SLOW, "support_slow": SLOW}
+LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
+
+
+def library_key(verilog, *, variant, toolchain):
+    """The name of what :func:`build_library` makes of this.
+
+    Parameters
+    ----------
+    verilog : str
+    variant : Variant
+    toolchain : Toolchain
+    """
+    sources = [Path(__file__), Path(__file__).with_name("pyverilator_interface.py"), *_harness_sources()]
+    parts = [source.read_bytes() for source in sources]
+    return digest(verilog, *_flags(variant), toolchain.identity, *parts)
+
+
+def build_library(verilog, folder, *, variant, toolchain, cache, jobs):
+    """Build :data:`LIBRARY` in ``folder``.
+
+    Parameters
+    ----------
+    verilog : str
+        A design with the ports of :func:`~.ports.device_ports`, top module ``systolith``.
+    folder : pathlib.Path
+    variant : Variant
+    toolchain : Toolchain
+    cache : Cache
+        Where Verilator's compiled run-time library is kept for the next design.
+    jobs : int
+        Compilers to run at once.
+
+    Raises
+    ------
+    CompileError
+        If a tool refuses its input.
+    BuildError
+        If a port is missing or has another width.
+    """
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        scratch = Path(scratch)
+        environment = toolchain.environment | {"TMPDIR": str(scratch)}
+        (scratch / "systolith.v").write_text(verilog, encoding="utf-8")
+        command = [toolchain.verilator, *VERILATOR_FLAGS, *variant.verilator_flags, "systolith.v"]
+        run_all([command], folder=scratch, jobs=1, environment=environment)
+        sources = json.loads((scratch / "Vsystolith.json").read_text(encoding="utf-8"))["sources"]
+        ports = top_ports((scratch / "Vsystolith.h").read_text(encoding="utf-8"))
+        _check_ports(ports)
+        if variant is Variant.DEBUG:
+            ports += internal_signals((scratch / "Vsystolith___024root.h").read_text(encoding="utf-8"))
+        (scratch / "pyverilator.cpp").write_text(interface_source(ports), encoding="utf-8")
+
+        units = {str(HARNESS / "exports.cpp"): FAST, "pyverilator.cpp": SLOW}
+        for group, optimization in _GROUPS.items():
+            units |= dict.fromkeys(sources.get(group, ()), optimization)
+        # The longest first, so that none is left over at the end.
+        order = sorted(units, key=lambda source: (units[source] == SLOW, -(scratch / source).stat().st_size))
+        compile_command = _compile_command(toolchain, variant)
+        commands = [[*compile_command, units[source], source] for source in order]
+        run_all(commands, folder=scratch, jobs=jobs, environment=environment)
+
+        runtime = _runtime(sources["global"], variant=variant, toolchain=toolchain, cache=cache, jobs=jobs)
+        objects = [f"{Path(source).stem}.o" for source in order] + sorted(map(str, runtime.glob("*.o")))
+        link = [toolchain.compiler, *LINKER_FLAGS, "-o", str(folder / LIBRARY), *objects]
+        run_all([link], folder=scratch, jobs=1, environment=environment)
+
+
+def _runtime(sources, *, variant, toolchain, cache, jobs):
+    """The folder of Verilator's own sources, compiled: the same for every design."""
+    compile_command = _compile_command(toolchain, variant)
+    commands = [[*compile_command, SLOW, source] for source in sources]
+    shims = [path.read_bytes() for path in sorted((HARNESS / "shims").iterdir())]
+    key = digest(toolchain.identity, *_flags(variant), *sources, *shims)
+
+    def build(folder):
+        run_all(
+            commands, folder=folder, jobs=jobs, environment=toolchain.environment | {"TMPDIR": str(folder)}
+        )
+
+    return cache.fetch("runtime", key, build)
+
+
+def _compile_command(toolchain, variant):
+    include = toolchain.include_folder
+    folders = [HARNESS / "shims", HARNESS, include, include / "vltstd"]
+    includes = ["-I.", *(f"-I{folder}" for folder in folders)]
+    return [toolchain.compiler, *COMPILER_FLAGS, *variant.compiler_flags, *includes, "-c"]
+
+
+def _flags(variant):
+    groups = [VERILATOR_FLAGS, variant.verilator_flags, COMPILER_FLAGS, variant.compiler_flags, LINKER_FLAGS]
+    return [FAST, SLOW, *(flag for group in groups for flag in group)]
+
+
+def _harness_sources():
+    return sorted(path for path in HARNESS.rglob("*") if path.suffix in (".hpp", ".cpp", ".h"))
+
+
+def _check_ports(ports):
+    found = {port.name: (port.direction, port.width) for port in ports}
+    data_bits = found.get("m_axi_rdata", ("", 32))[1]
+    for name, (direction, width) in device_ports(data_bits).items():
+        if found.get(name) != (direction, width):
+            wanted = f"{direction} {name} of {width} bits"
+            what = "none" if name not in found else "{} of {} bits".format(*found[name])
+            raise BuildError(f"the design must have the {wanted}, and has {what}")

@@ -1,0 +1,36 @@
+"""From the design to Verilog."""
+
+import importlib
+
+from amaranth.back import verilog
+
+__all__ = ["TOP", "emit_component", "emit_verilog"]
+
+TOP = "systolith"
+"""Name of the top module."""
+
+
+def emit_verilog(config):
+    """The Verilog of the accelerator.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+
+    Returns
+    -------
+    str
+        Equal for equal configurations; top module :data:`TOP`; no attribute names a file.
+    """
+    accelerator = importlib.import_module("systolith_hw.accelerator")
+    return emit_component(accelerator.Accelerator(config))
+
+
+def emit_component(component):
+    """The Verilog of any component with the ports of :func:`~.ports.device_ports`.
+
+    Parameters
+    ----------
+    component : amaranth.lib.wiring.Component
+    """
+    return verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)

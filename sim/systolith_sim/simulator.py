@@ -1,0 +1,378 @@
+"""A running model."""
+
+import ctypes
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+from systolith_hw.registers import REGISTERS
+
+from .errors import NoProgressError, ProtocolError, RegisterError, SimulationError
+from .library import Outcome, RawOutstanding, Until, load_library, raw_timing
+from .outstanding import Outstanding
+from .timing import MemoryTiming
+
+__all__ = ["MemoryEquals", "RegisterEquals", "RunResult", "Simulator"]
+
+_REGISTER_CYCLES = 1000
+_SLICE_SECONDS = 0.05
+_FIRST_SLICE_CYCLES = 2000
+_RESPONSES = {"slverr": 2, "decerr": 3}
+_ALWAYS = 1 << 62
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MemoryEquals:
+    """The condition that the 32-bit word at ``address``, under ``mask``, is ``value``."""
+
+    address: int
+    value: int
+    mask: int = 0xFFFFFFFF
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RegisterEquals:
+    """The condition that the register at ``offset``, under ``mask``, reads as ``value``.
+
+    It is read over the bus again and again, which takes cycles of its own.
+    """
+
+    offset: int
+    value: int
+    mask: int = 0xFFFFFFFF
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """How a run ended.
+
+    Members
+    -------
+    cycles : int
+        Cycles run.
+    reason : str
+        ``"irq"``, ``"memory"`` or ``"register"``: the condition holds; ``"cycles"``: all were run.
+    """
+
+    cycles: int
+    reason: str
+
+
+class Simulator:
+    """One simulated device: the design, its memory, and a host at its register port.
+
+    Cycle t ends with rising edge t. Cycle 0 is the first after reset; only calls that say so take cycles.
+
+    Parameters
+    ----------
+    library : path
+        From :func:`~.model.build_model`.
+    memory_bytes : int
+        Size of the device memory, which begins at address 0; zeros at first. Up to 4 GiB; pages that are
+        never touched cost nothing.
+    timing : MemoryTiming
+
+    Raises
+    ------
+    ValueError
+        If the library is no model, or the memory is not a multiple of 4096 bytes up to 4 GiB.
+    """
+
+    def __init__(self, library, *, memory_bytes, timing=MemoryTiming()):
+        if type(memory_bytes) is not int or memory_bytes % 4096 or not 0 < memory_bytes <= 1 << 32:
+            raise ValueError(f"memory_bytes must be a multiple of 4096 up to 4 GiB, not {memory_bytes!r}")
+        self._device = None
+        self._call = load_library(library)
+        self._memory = np.zeros(memory_bytes, np.uint8)
+        self._timing = timing
+        self._device = self._call["open"](self._memory.ctypes.data, memory_bytes)
+        self.set_timing(timing)
+        self.reset()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __del__(self):
+        self.close()
+
+    def close(self):
+        """End the simulation and any waveform. The memory stays readable."""
+        device, self._device = self._device, None
+        if device is not None:
+            self._call["close"](device)
+
+    @property
+    def memory(self):
+        """The device memory, ``(memory_bytes,) uint8``: the very bytes, not a copy."""
+        return self._memory
+
+    @property
+    def data_bytes(self):
+        """Width of the memory bus in bytes."""
+        return self._call["data_bytes"]()
+
+    @property
+    def cycles(self):
+        """Cycles run since reset."""
+        return self._ask("cycle")
+
+    @property
+    def seconds(self):
+        """Host seconds spent simulating, since the simulator was made."""
+        return self._ask("seconds")
+
+    @property
+    def irq(self):
+        """Whether the interrupt line is high."""
+        return bool(self._ask("irq"))
+
+    @property
+    def timing(self):
+        """The timing that was last set."""
+        return self._timing
+
+    @property
+    def outstanding(self):
+        """The bus transactions that have begun and not ended."""
+        raw = RawOutstanding()
+        self._ask("outstanding", ctypes.byref(raw))
+        return Outstanding.from_raw(raw)
+
+    def reset(self):
+        """Reset the device and the bus, and count cycles from 0 again.
+
+        Memory contents, timing and injected errors stay; the stalls begin anew, a waveform ends.
+
+        Raises
+        ------
+        ProtocolError
+            If the device shows a valid signal during reset.
+        """
+        self._check(self._ask("reset"))
+
+    def set_timing(self, timing):
+        """Change the memory's timing from this cycle on; its random stalls begin anew.
+
+        Reads and writes whose last handshake was before keep the latency that they had.
+        """
+        self._ask("set_timing", ctypes.byref(raw_timing(timing)))
+        self._timing = timing
+
+    def inject_error(self, address, length, *, response="slverr", access="both"):
+        """Answer accesses to a range of the memory with an error, until :meth:`clear_errors`.
+
+        Of a read, the beats that touch the range carry the response, and zeros; of a write, the whole burst
+        if any beat touches it, and nothing is written. Accesses beyond the memory are always answered with
+        DECERR in the same way. The earliest of several ranges that apply counts.
+
+        Parameters
+        ----------
+        address, length : int
+            In bytes.
+        response : str
+            ``"slverr"`` or ``"decerr"``.
+        access : str
+            ``"read"``, ``"write"`` or ``"both"``.
+        """
+        if length < 1 or address < 0:
+            raise ValueError(f"the range must not be empty or negative, not {length} bytes at {address}")
+        if response not in _RESPONSES:
+            raise ValueError(f"response must be 'slverr' or 'decerr', not {response!r}")
+        if access not in ("read", "write", "both"):
+            raise ValueError(f"access must be 'read', 'write' or 'both', not {access!r}")
+        read, write = access != "write", access != "read"
+        self._ask("add_fault", address, address + length, _RESPONSES[response], read, write)
+
+    def clear_errors(self):
+        """Take back every :meth:`inject_error`."""
+        self._ask("clear_faults")
+
+    def read_register(self, offset):
+        """Read a register in an AXI4-Lite transaction, which takes cycles.
+
+        The address is shown from the next cycle on, and the response taken in the cycle in which it comes.
+
+        Parameters
+        ----------
+        offset : int
+            A multiple of 4 below 256.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        RegisterError
+            If the answer is an error, or none within 1000 cycles.
+        """
+        self._transact("read", offset)
+        return self._ask("register_data")
+
+    def write_register(self, offset, value):
+        """Write a register in an AXI4-Lite transaction, which takes cycles.
+
+        Address and data are shown from the next cycle on, together.
+
+        Raises
+        ------
+        RegisterError
+            As for :meth:`read_register`.
+        """
+        if not 0 <= value < 1 << 32:
+            raise ValueError(f"value must be an unsigned number of 32 bits, not {value}")
+        self._transact("write", offset, value)
+
+    def run(self, *, max_cycles=100_000_000, until="irq"):
+        """Run whole cycles until a condition holds.
+
+        The condition is looked at before the first cycle and after each; a device whose ``irq`` is high
+        already runs none. ``KeyboardInterrupt`` arrives between two cycles, and :meth:`run` may be called
+        again.
+
+        Parameters
+        ----------
+        max_cycles : int
+        until : str, MemoryEquals, RegisterEquals or None
+            ``"irq"``: the interrupt line is high; ``None``: exactly ``max_cycles``.
+
+        Returns
+        -------
+        RunResult
+
+        Raises
+        ------
+        NoProgressError
+            If the condition does not hold after ``max_cycles``.
+        ProtocolError
+            If the device broke a bus rule.
+        SimulationError
+            If the model itself failed.
+        """
+        if max_cycles < 0:
+            raise ValueError(f"max_cycles must not be negative, not {max_cycles}")
+        start = self.cycles
+        if isinstance(until, RegisterEquals):
+            while self.read_register(until.offset) & until.mask != until.value:
+                if self.cycles - start >= max_cycles:
+                    raise self._no_progress(start, f"register 0x{until.offset:02x} is not 0x{until.value:x}")
+            return RunResult(cycles=self.cycles - start, reason="register")
+        reason, arguments = self._condition(until)
+        if not self._run_slices(max_cycles, arguments) and until is not None:
+            raise self._no_progress(start, "irq is low" if until == "irq" else f"not {until}")
+        return RunResult(cycles=self.cycles - start, reason=reason)
+
+    def trace(self, path, *, start=0, stop=None):
+        """Write a waveform of the cycles from ``start`` up to, not including, ``stop``.
+
+        In it cycle t takes the 10 ns from 10·t ns on: registers change at 10·t, the inputs at 10·t + 5. It
+        ends at ``stop``, with :meth:`end_trace`, the next :meth:`trace`, :meth:`reset` or :meth:`close`.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.fst`` for a model of ``Variant.TRACE``, in ``.vcd`` for one of ``Variant.DEBUG``.
+        start : int
+        stop : int or None
+            ``None``: no end.
+
+        Raises
+        ------
+        ValueError
+            If the model cannot write such a file.
+        OSError
+            If the file cannot be made.
+        """
+        stop = _ALWAYS if stop is None else stop
+        if not 0 <= start < stop:
+            raise ValueError(f"the window must not be empty or negative, not {start} to {stop}")
+        path = Path(path)
+        wanted = self._ask("waveform_suffix").decode()
+        if not wanted:
+            raise ValueError("this model cannot write waveforms: build one with variant=Variant.TRACE")
+        if path.suffix != wanted:
+            raise ValueError(f"this model writes {wanted} files, not {path.name!r}")
+        # Verilator's writers do not tell why they cannot open a file.
+        path.open("wb").close()
+        if not self._ask("open_waveform", str(path.absolute()).encode(), start, stop):
+            raise OSError(f"the waveform {path} cannot be opened")
+
+    def end_trace(self):
+        """End the waveform, if one is being written."""
+        self._ask("close_waveform")
+
+    def _ask(self, name, *arguments):
+        if self._device is None:
+            raise ValueError("the simulator is closed")
+        return self._call[name](self._device, *arguments)
+
+    def _condition(self, until):
+        match until:
+            case "irq":
+                return "irq", (Until.IRQ, 0, 0, 0)
+            case None:
+                return "cycles", (Until.CYCLES, 0, 0, 0)
+            case MemoryEquals(address=address, value=value, mask=mask):
+                if not 0 <= address <= len(self._memory) - 4:
+                    raise ValueError(f"address must be within the memory, not 0x{address:08x}")
+                return "memory", (Until.MEMORY, address, value, mask)
+        raise ValueError(f"until must be 'irq', None, MemoryEquals or RegisterEquals, not {until!r}")
+
+    def _run_slices(self, max_cycles, arguments):
+        """Run, coming back to Python often enough for Ctrl-C; whether the condition holds."""
+        end = self.cycles + max_cycles
+        cycles = _FIRST_SLICE_CYCLES
+        while True:
+            step = min(cycles, end - self.cycles)
+            begin = time.perf_counter()
+            outcome = self._ask("run", step, *arguments)
+            if outcome != Outcome.EXHAUSTED:
+                self._check(outcome)
+                return True
+            if self.cycles >= end:
+                return False
+            elapsed = time.perf_counter() - begin
+            cycles = max(1, round(cycles * min(4.0, _SLICE_SECONDS / max(elapsed, 1e-9))))
+
+    def _transact(self, kind, offset, *value):
+        if offset % 4 or not 0 <= offset < 256:
+            raise ValueError(f"offset must be a multiple of 4 below 256, not {offset}")
+        outcome = self._ask(f"{kind}_register", offset, *value, _REGISTER_CYCLES)
+        if outcome == Outcome.EXHAUSTED:
+            raise RegisterError(
+                f"{kind} of register 0x{offset:02x}: no answer within {_REGISTER_CYCLES} cycles"
+            )
+        self._check(outcome)
+        response = self._ask("register_response")
+        if response:
+            raise RegisterError(f"{kind} of register 0x{offset:02x} was answered with error {response}")
+
+    def _check(self, outcome):
+        if outcome == Outcome.REACHED:
+            return
+        message = self._ask("message").decode(errors="replace")
+        if outcome == Outcome.VIOLATION:
+            rule, cycle, detail = message.split("\n")
+            raise ProtocolError(rule=rule, cycle=int(cycle), detail=detail)
+        raise SimulationError(f"the model failed in cycle {self.cycles}: {message}")
+
+    def _no_progress(self, start, what):
+        """The error for a run that ended without what it waited for."""
+        cycles = self.cycles - start
+        outstanding = self.outstanding
+        try:
+            activity = self.read_register(REGISTERS["activity"].offset)
+            told = f"activity is 0x{activity:08x}"
+        except SimulationError:
+            activity = None
+            told = "the registers do not answer"
+        return NoProgressError(
+            f"{what} after {cycles} cycles; {told}; {outstanding}",
+            cycles=cycles,
+            activity=activity,
+            outstanding=outstanding,
+        )
