@@ -58,8 +58,8 @@ class ArrayConfig:
         Output channels requantized per cycle; divides C. ``None``: all of them.
     burst_bytes : int
         Bytes along K that one AXI burst should fetch of a row of A or of an N×K matrix B.
-    read_queue : int
-        Row requests that the read DMA may have outstanding.
+    outstanding : int
+        Reads (row requests) and writes (bursts) that the DMA may each have outstanding.
     descriptor_slots : int
         Descriptors that may be in flight at once, from prefetch to completion.
 
@@ -77,7 +77,7 @@ class ArrayConfig:
     accumulator_rows: int = 256
     epilogue_lanes: int | None = None
     burst_bytes: int = 64
-    read_queue: int = 64
+    outstanding: int = 64
     descriptor_slots: int = 4
 
     def __post_init__(self):
@@ -93,7 +93,7 @@ class ArrayConfig:
         _check_power_of_two("a_buffer_lines", self.a_buffer_lines, 4, 16384)
         _check_power_of_two("b_buffer_lines", self.b_buffer_lines, 4, 16384)
         _check_power_of_two("accumulator_rows", self.accumulator_rows, 4, 4096)
-        _check_power_of_two("read_queue", self.read_queue, 2, 256)
+        _check_power_of_two("outstanding", self.outstanding, 2, 256)
         _check_power_of_two("descriptor_slots", self.descriptor_slots, 2, 8)
         panel = max(self.columns * self.burst_lines, self.rows, self.parameter_lines)
         if self.b_buffer_lines < 2 * panel:
@@ -206,6 +206,6 @@ _TEXT_FORM = (
     ("accumulator_rows", "acc"),
     ("epilogue_lanes", "e"),
     ("burst_bytes", "burst"),
-    ("read_queue", "rq"),
+    ("outstanding", "o"),
     ("descriptor_slots", "ds"),
 )

@@ -1,0 +1,151 @@
+"""The accumulator memory: two halves of rows, one bank a column."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import ACCUMULATOR_BITS
+from .messages import AccumulatorAccess
+
+__all__ = ["AccumulatorBank", "Accumulators"]
+
+
+class AccumulatorBank(wiring.Component):
+    """One column's accumulators.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+
+    Members
+    -------
+    access : AccumulatorAccess
+        In the cycle before its ``psum``. Two accesses of one row are ``HAZARD_CYCLES`` apart or more.
+    psum : signed(psum_bits)
+    read_enable, read_half, read_row
+        Read a row of the half that is not being written.
+    read_data : signed(32)
+        What was read last, from the next cycle on.
+
+    Latency
+    -------
+    ``HAZARD_CYCLES`` from an access until its sum can be read.
+    """
+
+    HAZARD_CYCLES = 3
+
+    def __init__(self, config):
+        self._config = config
+        super().__init__(
+            {
+                "access": In(AccumulatorAccess(config)),
+                "psum": In(signed(config.psum_bits)),
+                "read_enable": In(1),
+                "read_half": In(1),
+                "read_row": In(range(config.accumulator_rows)),
+                "read_data": Out(signed(ACCUMULATOR_BITS)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        adding = Signal.like(self.access)
+        writing = Signal.like(self.access)
+        before = Signal(signed(ACCUMULATOR_BITS))
+        total = Signal(signed(ACCUMULATOR_BITS))
+        read_half = Signal()
+        m.d.sync += [
+            adding.eq(self.access),
+            writing.eq(adding),
+            total.eq(Mux(adding.first, 0, before) + self.psum),
+        ]
+        with m.If(self.read_enable):
+            m.d.sync += read_half.eq(self.read_half)
+
+        contents = []
+        for half in range(2):
+            rows = memory.Memory(
+                shape=signed(ACCUMULATOR_BITS), depth=self._config.accumulator_rows, init=[]
+            )
+            m.submodules[f"half_{half}"] = rows
+            write = rows.write_port()
+            read = rows.read_port()
+            accumulating = Signal(name=f"accumulating_{half}")
+            m.d.comb += [
+                accumulating.eq(self.access.valid & (self.access.half == half)),
+                read.addr.eq(Mux(accumulating, self.access.row, self.read_row)),
+                read.en.eq(accumulating | (self.read_enable & (self.read_half == half))),
+                write.addr.eq(writing.row),
+                write.en.eq(writing.valid & (writing.half == half)),
+                write.data.eq(total),
+            ]
+            contents.append(read.data)
+        m.d.comb += [
+            before.eq(Mux(adding.half, contents[1], contents[0])),
+            self.read_data.eq(Mux(read_half, contents[1], contents[0])),
+        ]
+        return m
+
+
+class Accumulators(wiring.Component):
+    """The accumulators of all columns.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    delay_cycles : int
+        From ``access`` to the sum of column 0 at ``psum``.
+
+    Members
+    -------
+    access : AccumulatorAccess
+    psum : ArrayLayout(signed(psum_bits), columns)
+        Column ``c`` comes ``c`` cycles later than column 0.
+    tile_done : 1
+        A tile whose ``access`` had ``tile_end`` can be read from the next cycle on.
+    read_enable, read_half, read_row, read_data
+        As in :class:`AccumulatorBank`, of all columns at once.
+    """
+
+    def __init__(self, config, *, delay_cycles):
+        self._config = config
+        self._delay_cycles = delay_cycles
+        super().__init__(
+            {
+                "access": In(AccumulatorAccess(config)),
+                "psum": In(data.ArrayLayout(signed(config.psum_bits), config.columns)),
+                "tile_done": Out(1),
+                "read_enable": In(1),
+                "read_half": In(1),
+                "read_row": In(range(config.accumulator_rows)),
+                "read_data": Out(data.ArrayLayout(signed(ACCUMULATOR_BITS), config.columns)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        access = self.access
+
+        def delay(cycles, name):
+            nonlocal access
+            for cycle in range(cycles):
+                delayed = Signal.like(access, name=f"{name}_{cycle}")
+                m.d.sync += delayed.eq(access)
+                access = delayed
+
+        delay(self._delay_cycles - 1, "access")
+        for column in range(self._config.columns):
+            bank = AccumulatorBank(self._config)
+            m.submodules[f"column_{column}"] = bank
+            m.d.comb += [
+                bank.access.eq(access),
+                bank.psum.eq(self.psum[column]),
+                bank.read_enable.eq(self.read_enable),
+                bank.read_half.eq(self.read_half),
+                bank.read_row.eq(self.read_row),
+                self.read_data[column].eq(bank.read_data),
+            ]
+            delay(1, f"access_column_{column}")
+        delay(AccumulatorBank.HAZARD_CYCLES - 2, "access_write")
+        m.d.comb += self.tile_done.eq(access.valid & access.tile_end)
+        return m

@@ -1,0 +1,133 @@
+"""The systolic array: a grid of processing elements."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .pe import ProcessingElement
+from .skew import Skew
+
+__all__ = ["SystolicArray", "WeightLoad"]
+
+
+class WeightLoad(data.StructLayout):
+    """One line of a weight tile on its way into the array.
+
+    Members
+    -------
+    valid : 1
+    by_column : 1
+        Clear: ``weights[c]`` are row ``index`` of the tile (K×N). Set: ``weights[r]`` are column ``index``
+        of the tile (N×K).
+    index : range(max(rows, columns))
+    weights : ArrayLayout(signed(operand_bits), max(rows, columns))
+    """
+
+    def __init__(self, *, rows, columns, operand_bits):
+        lanes = max(rows, columns)
+        super().__init__(
+            {
+                "valid": 1,
+                "by_column": 1,
+                "index": range(lanes),
+                "weights": data.ArrayLayout(signed(operand_bits), lanes),
+            }
+        )
+
+
+class SystolicArray(wiring.Component):
+    """Weight-stationary array of R×C processing elements.
+
+    Activations enter row ``r`` skewed by ``r`` cycles and move right; partial sums move down. Weights are
+    broadcast along the array, a line of the tile a cycle, into the registers behind those in use. ``swap``
+    makes them the ones in use; it moves through the array as a wavefront with its activations, so
+
+    - a tile whose line ``j`` is loaded in cycle ``t + j`` may be swapped in from ``t + LOAD_TO_SWAP`` on;
+    - after a swap in cycle ``t`` the next tile may be loaded from ``t + swap_to_load`` on.
+
+    Parameters
+    ----------
+    rows, columns : int
+        R and C.
+    operand_bits : int
+        Width of activations and weights.
+    psum_bits : int
+        Width of the partial sums; they wrap.
+
+    Members
+    -------
+    a : ArrayLayout(signed(operand_bits), rows)
+        One row of A, aligned.
+    swap : 1
+        This row of A is the first that uses the weights loaded last.
+    load : WeightLoad
+    psum : ArrayLayout(signed(psum_bits), columns)
+        Column ``c`` of the result row, ``latency + c`` cycles after its row of A.
+
+    Latency
+    -------
+    ``latency`` cycles from ``a`` to ``psum[0]``. No back-pressure.
+    """
+
+    LOAD_TO_SWAP = 2
+
+    def __init__(self, *, rows, columns, operand_bits, psum_bits):
+        self._rows = rows
+        self._columns = columns
+        self._operand_bits = operand_bits
+        self._psum_bits = psum_bits
+        super().__init__(
+            {
+                "a": In(data.ArrayLayout(signed(operand_bits), rows)),
+                "swap": In(1),
+                "load": In(WeightLoad(rows=rows, columns=columns, operand_bits=operand_bits)),
+                "psum": Out(data.ArrayLayout(signed(psum_bits), columns)),
+            }
+        )
+
+    @property
+    def latency(self):
+        """Cycles from a row of A to its sum in column 0."""
+        return ProcessingElement.LATENCY + self._rows - 1
+
+    @property
+    def swap_to_load(self):
+        """Cycles from a swap to the first line of the next tile."""
+        return max(self._rows, self._columns) - self.LOAD_TO_SWAP
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.skew = skew = Skew(signed(self._operand_bits), lanes=self._rows)
+        m.d.comb += skew.i.eq(self.a)
+
+        weights = Signal.like(self.load.weights, reset_less=True)
+        load_row = Signal(self._rows)
+        load_column = Signal(self._columns)
+        m.d.sync += [
+            weights.eq(self.load.weights),
+            load_row.eq((self.load.valid & ~self.load.by_column) << self.load.index),
+            load_column.eq((self.load.valid & self.load.by_column) << self.load.index),
+        ]
+
+        above = [0] * self._columns
+        swap = self.swap
+        for r in range(self._rows):
+            left_a, left_swap = skew.o[r], swap
+            for c in range(self._columns):
+                pe = ProcessingElement(operand_bits=self._operand_bits, psum_bits=self._psum_bits)
+                m.submodules[f"pe_{r}_{c}"] = pe
+                m.d.comb += [
+                    pe.a_in.eq(left_a),
+                    pe.swap_in.eq(left_swap),
+                    pe.load.eq(load_row[r] | load_column[c]),
+                    pe.weight.eq(Mux(load_column[c], weights[r], weights[c])),
+                    pe.psum_in.eq(above[c]),
+                ]
+                left_a, left_swap = pe.a_out, pe.swap_out
+                above[c] = pe.psum_out
+            if r + 1 < self._rows:
+                swap_below = Signal(name=f"swap_{r + 1}", reset_less=True)
+                m.d.sync += swap_below.eq(swap)
+                swap = swap_below
+        m.d.comb += Cat(self.psum[c] for c in range(self._columns)).eq(Cat(above))
+        return m

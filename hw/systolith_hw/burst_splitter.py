@@ -1,0 +1,79 @@
+"""Cuts transfers at 4 KiB boundaries."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for, exact_log2
+
+from .axi import BOUNDARY_BYTES
+from .config import ADDRESS_BITS
+
+__all__ = ["BurstSplitter", "Transfer"]
+
+
+class Transfer(data.StructLayout):
+    """Consecutive beats from an aligned address."""
+
+    def __init__(self, *, max_beats):
+        super().__init__({"address": ADDRESS_BITS, "beats": bits_for(max_beats)})
+
+
+class BurstSplitter(wiring.Component):
+    """Splits transfers into AXI bursts, one a cycle.
+
+    Parameters
+    ----------
+    bus_bytes : int
+    max_beats : int
+        Of a transfer; at most 256 and at most 4 KiB.
+
+    Members
+    -------
+    transfers : stream of Transfer
+    bursts : stream of Transfer
+        None crosses a 4 KiB boundary. Back-pressure is honoured.
+    last : 1
+        The burst offered is its transfer's last.
+
+    Latency
+    -------
+    One cycle.
+    """
+
+    def __init__(self, *, bus_bytes, max_beats):
+        self._bus_bytes = bus_bytes
+        layout = Transfer(max_beats=max_beats)
+        super().__init__(
+            {
+                "transfers": In(stream.Signature(layout)),
+                "bursts": Out(stream.Signature(layout)),
+                "last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        boundary_beats = BOUNDARY_BYTES // self._bus_bytes
+        active = Signal()
+        left = Signal.like(self.transfers.payload)
+        to_boundary = Signal(range(boundary_beats + 1))
+        done = Signal()
+        beat_address = left.address[exact_log2(self._bus_bytes) : exact_log2(BOUNDARY_BYTES)]
+        burst = self.bursts.payload
+        m.d.comb += [
+            to_boundary.eq(boundary_beats - beat_address),
+            self.last.eq(left.beats <= to_boundary),
+            self.bursts.valid.eq(active),
+            burst.address.eq(left.address),
+            burst.beats.eq(Mux(self.last, left.beats, to_boundary)),
+            done.eq(active & self.bursts.ready & self.last),
+            self.transfers.ready.eq(~active | done),
+        ]
+        with m.If(self.transfers.ready):
+            m.d.sync += [active.eq(self.transfers.valid), left.eq(self.transfers.payload)]
+        with m.Elif(self.bursts.ready):
+            m.d.sync += [
+                left.address.eq(left.address + burst.beats * self._bus_bytes),
+                left.beats.eq(left.beats - burst.beats),
+            ]
+        return m

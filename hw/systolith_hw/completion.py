@@ -1,0 +1,159 @@
+"""Ends descriptors in order: collects faults and counters, writes the completion record."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import ADDRESS_BITS
+from .counters import CounterLayout
+from .descriptor import COMPLETION_FIELDS, RECORD_BYTES, SLOT_BYTES, Code
+from .descriptor_fetch import InFlight, slot_address
+from .messages import RowWrite, WriteData, slot_shape
+from .queue import Queue
+
+__all__ = ["Completion"]
+
+
+class Completion(wiring.Component):
+    """Waits until a descriptor's results are in memory, then writes its record.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+
+    Members
+    -------
+    ring_base, ring_size
+        As in the registers.
+    in_flight : stream of InFlight
+        Descriptors in order.
+    stored : 1
+        The results of one more descriptor are in memory.
+    read_fault, read_fault_slot, read_fault_address
+    write_fault, write_fault_slot, write_fault_address
+        From the DMAs.
+    close, results, pending
+        To and from the cycle counters.
+    records : stream of RowWrite
+    record_beats : stream of WriteData
+        To the write DMA.
+    slot_release : 1
+    ended : unsigned(16)
+        Descriptors whose results are in memory, modulo 65536.
+    """
+
+    def __init__(self, config):
+        self._config = config
+        self._fault_layout = data.StructLayout({"code": Code, "address": ADDRESS_BITS})
+        faults = {
+            f"{kind}_fault{suffix}": In(shape)
+            for kind in ("read", "write")
+            for suffix, shape in (("", 1), ("_slot", slot_shape(config)), ("_address", ADDRESS_BITS))
+        }
+        super().__init__(
+            {
+                "ring_base": In(32),
+                "ring_size": In(4),
+                "in_flight": In(stream.Signature(InFlight(config))),
+                "stored": In(1),
+                **faults,
+                "close": Out(1),
+                "results": In(stream.Signature(CounterLayout())),
+                "pending": In(1),
+                "records": Out(stream.Signature(RowWrite(config))),
+                "record_beats": Out(stream.Signature(WriteData(config))),
+                "slot_release": Out(1),
+                "ended": Out(16),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        m.submodules.queue = queue = Queue(InFlight(config), depth=config.descriptor_slots)
+        wiring.connect(m, wiring.flipped(self.in_flight), queue.i)
+        entry = queue.o.payload
+        faults = self._collect_faults(m, entry.slot)
+
+        stored = Signal(range(config.descriptor_slots + 1))
+        counters = Signal(CounterLayout())
+        address = Signal(ADDRESS_BITS)
+        beats = RECORD_BYTES // config.bus_bytes
+        beat = Signal(range(beats))
+        end = Signal()
+        with m.FSM():
+            with m.State("WAIT"):
+                m.d.sync += counters.eq(self.results.payload)
+                with m.If(queue.o.valid & (entry.code != Code.OK)):
+                    m.d.comb += end.eq(1)
+                    m.d.sync += counters.eq(0)
+                with m.Elif(queue.o.valid & (stored != 0)):
+                    m.d.comb += [
+                        self.close.eq(~self.pending),
+                        self.results.ready.eq(1),
+                        end.eq(self.results.valid),
+                    ]
+                with m.If(end):
+                    m.d.sync += [
+                        address.eq(slot_address(self.ring_base, self.ring_size, self.ended)),
+                        self.ended.eq(self.ended + 1),
+                    ]
+                    m.next = "ANNOUNCE"
+            with m.State("ANNOUNCE"):
+                m.d.comb += self.records.valid.eq(1)
+                with m.If(self.records.ready):
+                    m.next = "WRITE"
+            with m.State("WRITE"):
+                m.d.comb += self.record_beats.valid.eq(1)
+                with m.If(self.record_beats.ready):
+                    m.d.sync += beat.eq(beat + 1)
+                    with m.If(beat == beats - 1):
+                        m.d.sync += beat.eq(0)
+                        m.d.comb += self.slot_release.eq(1)
+                        m.next = "WAIT"
+        m.d.sync += stored.eq(
+            stored + self.stored - (self.results.valid & self.results.ready)
+        )
+
+        fault = Signal(self._fault_layout)
+        record = Signal(8 * RECORD_BYTES)
+        values = {
+            "code": Mux(fault.code != Code.PENDING, fault.code, entry.code),
+            "reason": entry.reason,
+            "fault_address": fault.address,
+            "tag": entry.tag,
+            **{name: counters[name] for name in CounterLayout().members},
+        }
+        m.d.comb += [
+            fault.eq(faults[entry.slot]),
+            queue.o.ready.eq(self.slot_release),
+            self.records.payload.address.eq(address + RECORD_BYTES),
+            self.records.payload.beats.eq(beats),
+            self.records.payload.slot.eq(entry.slot),
+            self.records.payload.interrupt.eq(entry.interrupt),
+            self.record_beats.payload.data.eq(record.word_select(beat, config.axi_data_bits)),
+            self.record_beats.payload.strobe.eq(-1),
+        ]
+        for name, field in COMPLETION_FIELDS.items():
+            m.d.comb += record[32 * field.word + field.lsb :][: field.width].eq(values[name])
+        return m
+
+    def _collect_faults(self, m, released_slot):
+        """The first fault of every slot since it was last released."""
+        faults = Signal(data.ArrayLayout(self._fault_layout, self._config.descriptor_slots))
+        for slot in range(self._config.descriptor_slots):
+            fault = faults[slot]
+            with m.If(self.slot_release & (released_slot == slot)):
+                m.d.sync += fault.eq(0)
+            with m.Elif(fault.code == Code.PENDING):
+                with m.If(self.read_fault & (self.read_fault_slot == slot)):
+                    m.d.sync += [
+                        fault.code.eq(Code.READ_ERROR),
+                        fault.address.eq(self.read_fault_address),
+                    ]
+                with m.Elif(self.write_fault & (self.write_fault_slot == slot)):
+                    m.d.sync += [
+                        fault.code.eq(Code.WRITE_ERROR),
+                        fault.address.eq(self.write_fault_address),
+                    ]
+        return faults

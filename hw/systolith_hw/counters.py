@@ -1,0 +1,102 @@
+"""Charges every busy cycle to one descriptor and one cause."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .pass_sequencer import Activity
+from .queue import Queue
+
+__all__ = ["CounterLayout", "CycleCounters"]
+
+
+class CounterLayout(data.StructLayout):
+    """The counters of a completion record, in its order."""
+
+    def __init__(self):
+        names = ("total", "compute", "wait_a", "wait_b", "wait_output", "fill", "drain")
+        super().__init__({name: 32 for name in names})
+
+
+class CycleCounters(wiring.Component):
+    """The cycle counters of the descriptor in charge.
+
+    The charge passes to the next descriptor when the pass sequencer accepts it, or ends with its
+    completion, whichever comes first.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+
+    Members
+    -------
+    busy : 1
+        Descriptors are submitted and not completed: the cycle counts.
+    activity : Activity
+    begin : 1
+        The pass sequencer accepts a descriptor in this cycle.
+    close : 1
+        The descriptor in charge has completed, unless it has handed its charge on already.
+    results : stream of CounterLayout
+        One for each descriptor that was run, in order.
+    pending : 1
+        A descriptor has handed its charge on, and its result has not been taken.
+    """
+
+    def __init__(self, config):
+        self._config = config
+        super().__init__(
+            {
+                "busy": In(1),
+                "activity": In(Activity),
+                "begin": In(1),
+                "close": In(1),
+                "results": Out(stream.Signature(CounterLayout())),
+                "pending": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.queue = queue = Queue(CounterLayout(), depth=self._config.descriptor_slots)
+        wiring.connect(m, wiring.flipped(self.results), queue.o)
+
+        charged = Signal()
+        counts = Signal(CounterLayout())
+        updated = Signal(CounterLayout())
+        untaken = Signal(range(self._config.descriptor_slots + 2))
+        finish = Signal()
+        m.d.comb += [
+            updated.eq(counts),
+            finish.eq((self.begin | self.close) & charged),
+            queue.i.payload.eq(updated),
+            queue.i.valid.eq(finish),
+            self.pending.eq(untaken != 0),
+        ]
+        with m.If(self.busy):
+            m.d.comb += updated.total.eq(counts.total + 1)
+            with m.Switch(self.activity):
+                with m.Case(Activity.COMPUTE):
+                    m.d.comb += updated.compute.eq(counts.compute + 1)
+                with m.Case(Activity.WAIT_A):
+                    m.d.comb += updated.wait_a.eq(counts.wait_a + 1)
+                with m.Case(Activity.WAIT_B):
+                    m.d.comb += updated.wait_b.eq(counts.wait_b + 1)
+                with m.Case(Activity.WAIT_OUTPUT):
+                    m.d.comb += updated.wait_output.eq(counts.wait_output + 1)
+                with m.Default():
+                    with m.If(charged):
+                        m.d.comb += updated.drain.eq(counts.drain + 1)
+                    with m.Else():
+                        m.d.comb += updated.fill.eq(counts.fill + 1)
+        m.d.sync += [
+            counts.eq(updated),
+            untaken.eq(untaken + finish - (queue.o.valid & queue.o.ready)),
+        ]
+        with m.If(finish | (~charged & ~self.busy)):
+            m.d.sync += counts.eq(0)
+        with m.If(self.begin):
+            m.d.sync += charged.eq(1)
+        with m.Elif(self.close):
+            m.d.sync += charged.eq(0)
+        return m

@@ -1,0 +1,190 @@
+"""Fetches descriptors ahead, checks them, and hands every unit its part."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for, exact_log2
+
+from .config import K_MAX
+from .descriptor import RECORD_BYTES, SLOT_BYTES, Code, Output, Reject
+from .messages import DescriptorLayout, RowRequest, Target, slot_shape
+
+__all__ = ["DescriptorFetch", "InFlight", "slot_address"]
+
+OPCODE_GEMM = 1
+
+
+class InFlight(data.StructLayout):
+    """What the completion of a descriptor needs to know of it."""
+
+    def __init__(self, config):
+        super().__init__(
+            {
+                "tag": 32,
+                "interrupt": 1,
+                "code": Code,
+                "reason": Reject,
+                "slot": slot_shape(config),
+            }
+        )
+
+
+class DescriptorFetch(wiring.Component):
+    """Reads the descriptor ring, one descriptor at a time, while slots are free.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+
+    Members
+    -------
+    enable : 1
+    ring_base, ring_size, ring_tail
+        As in the registers.
+    requests : stream of RowRequest
+        To the read DMA. Back-pressure is honoured.
+    beat_valid, beat, beat_fault
+        Beats of a descriptor from the read DMA.
+    slot_release : 1
+        A descriptor has completed.
+    dispatch : 1
+        ``descriptor`` is to be run as ``in_flight.slot``; its queues have room.
+    descriptor : DescriptorLayout
+    in_flight : stream of InFlight
+        Every descriptor, also those that are not to be run; always ready.
+    in_flight_count : range(descriptor_slots + 1)
+        Descriptors between fetch and completion.
+    busy : 1
+    """
+
+    def __init__(self, config):
+        self._config = config
+        super().__init__(
+            {
+                "enable": In(1),
+                "ring_base": In(32),
+                "ring_size": In(4),
+                "ring_tail": In(16),
+                "requests": Out(stream.Signature(RowRequest(config))),
+                "beat_valid": In(1),
+                "beat": In(config.axi_data_bits),
+                "beat_fault": In(1),
+                "slot_release": In(1),
+                "dispatch": Out(1),
+                "descriptor": Out(DescriptorLayout()),
+                "in_flight": Out(stream.Signature(InFlight(config))),
+                "in_flight_count": Out(range(config.descriptor_slots + 1)),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        next_index = Signal(16)
+        slot = Signal(slot_shape(config))
+        beats = RECORD_BYTES // config.bus_bytes
+        request = self.requests.payload
+        m.d.comb += [
+            request.address.eq(slot_address(self.ring_base, self.ring_size, next_index)),
+            request.beats.eq(beats),
+            request.target.eq(Target.DESCRIPTOR),
+            request.slot.eq(slot),
+        ]
+        contents = Signal(8 * RECORD_BYTES)
+        beats_left = Signal(range(beats + 1), init=beats)
+        fault = Signal()
+        failures = Signal(8)
+        m.d.comb += self.descriptor.eq(contents)
+
+        d = self.descriptor
+        line_log2 = exact_log2(config.line_bytes)
+        k_lines = Signal(range(K_MAX // config.line_bytes + 2))
+        block_lines = Signal(len(k_lines) + bits_for(config.accumulator_rows))
+        m.d.comb += k_lines.eq(
+            (d.k[: bits_for(K_MAX)] + config.line_bytes - 1) >> line_log2
+        )
+
+        with m.FSM() as fsm:
+            m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
+            with m.State("IDLE"):
+                m.d.comb += self.requests.valid.eq(
+                    self.enable
+                    & (next_index != self.ring_tail)
+                    & (self.in_flight_count != config.descriptor_slots)
+                )
+                with m.If(self.requests.valid & self.requests.ready):
+                    m.d.sync += [beats_left.eq(beats), fault.eq(0)]
+                    m.next = "COLLECT"
+            with m.State("COLLECT"):
+                with m.If(self.beat_valid):
+                    m.d.sync += [
+                        contents.eq(Cat(contents, self.beat)[config.axi_data_bits :]),
+                        beats_left.eq(beats_left - 1),
+                        fault.eq(fault | self.beat_fault),
+                    ]
+                    with m.If(beats_left == 1):
+                        m.next = "CHECK"
+            with m.State("CHECK"):
+                m.d.sync += [
+                    failures.eq(self._failures()),
+                    block_lines.eq(k_lines * d.m_block[: bits_for(config.accumulator_rows)]),
+                ]
+                m.next = "DISPATCH"
+            with m.State("DISPATCH"):
+                self._dispatch(m, failures, block_lines, fault, slot)
+                m.d.sync += [next_index.eq(next_index + 1), slot.eq(slot + 1)]
+                m.next = "IDLE"
+
+        m.d.sync += self.in_flight_count.eq(
+            self.in_flight_count + self.in_flight.valid - self.slot_release
+        )
+        return m
+
+    def _failures(self):
+        """One bit per reason to reject but for the on-chip capacity, which takes a product."""
+        d = self.descriptor
+        aligned = (
+            d.a_address | d.b_address | d.d_address | d.parameter_address
+            | d.a_stride | d.b_stride | d.d_stride
+            | d.a_batch_stride | d.b_batch_stride | d.d_batch_stride
+        )  # fmt: skip
+        zero = (d.m == 0) | (d.k == 0) | (d.n == 0) | (d.batch == 0) | (d.m_block == 0)
+        reserved = Cat(d.reserved, d.reserved_m, d.reserved_k, d.reserved_n)
+        reasons = {
+            Reject.OPCODE: (d.opcode != OPCODE_GEMM) | reserved.any(),
+            Reject.ZERO_SIZE: zero,
+            Reject.OVERFLOW_POSSIBLE: d.k > K_MAX,
+            Reject.CAPACITY: d.m_block > self._config.accumulator_rows,
+            Reject.ALIGNMENT: aligned[: exact_log2(self._config.bus_bytes)].any(),
+            Reject.PARAMETERS: (d.output == Output.INT8) & ~d.parameters,
+        }
+        return Cat(reasons.get(reason, 0) for reason in Reject)
+
+    def _dispatch(self, m, failures, block_lines, fault, slot):
+        entry = self.in_flight.payload
+        rejects = Signal.like(failures)
+        m.d.comb += [
+            rejects.eq(failures),
+            rejects[Reject.CAPACITY].eq(
+                failures[Reject.CAPACITY] | (block_lines > self._config.a_buffer_lines)
+            ),
+            self.in_flight.valid.eq(1),
+            entry.tag.eq(self.descriptor.tag),
+            entry.interrupt.eq(self.descriptor.interrupt),
+            entry.code.eq(Code.OK),
+            entry.slot.eq(slot),
+            self.dispatch.eq(~fault & ~rejects.any()),
+        ]
+        for reason in reversed(Reject):
+            with m.If(rejects[reason] & ~fault):
+                m.d.comb += [entry.code.eq(Code.REJECTED), entry.reason.eq(reason)]
+        # What could not be read cannot be trusted: tell the driver whatever its flag was.
+        with m.If(fault):
+            m.d.comb += [entry.code.eq(Code.READ_ERROR), entry.interrupt.eq(1), entry.tag.eq(0)]
+
+
+def slot_address(base, size_log2, index):
+    """Address of a ring slot; the ring has ``2**size_log2`` of them."""
+    mask = ((1 << size_log2) - 1)[:16]
+    return base + (index & mask) * SLOT_BYTES

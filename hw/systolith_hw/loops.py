@@ -1,0 +1,121 @@
+"""The loop nest over a GEMM's tiles, which every unit walks at its own pace."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from .descriptor import DESCRIPTOR_FIELDS
+from .messages import Dimensions
+
+__all__ = ["TileLoop"]
+
+
+class TileLoop(wiring.Component):
+    """Counters of the loop nest ``for batch, for block of M, for tile of N, for step of K``.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    max_k_step : int
+        Largest value of ``k_step``.
+
+    Members
+    -------
+    load : 1
+        Begin a nest over ``dimensions``; the first iteration is there in the next cycle.
+    dimensions : Dimensions
+    advance : 1
+        Go on to the next iteration.
+    k_step : range(max_k_step + 1)
+        Length of a step along K.
+    m_rows : range(accumulator_rows + 1)
+        Rows of this block of M.
+    n_columns : range(columns + 1)
+        Columns of this tile of N.
+    k_depth : range(max_k_step + 1)
+        Length of this step along K.
+    k_left, n_left : unsigned(24)
+        Elements left, this iteration's included.
+    k_position, n_position : unsigned(24)
+        Elements before this iteration's.
+    first_k, first_n : 1
+    last_k, last_n, last_m, last : 1
+        This iteration is the last along K, N, M, or of all.
+    """
+
+    def __init__(self, config, *, max_k_step):
+        self._config = config
+        size = DESCRIPTOR_FIELDS["k"].width
+        super().__init__(
+            {
+                "load": In(1),
+                "dimensions": In(Dimensions()),
+                "advance": In(1),
+                "k_step": In(bits_for(max_k_step)),
+                "m_rows": Out(bits_for(config.accumulator_rows)),
+                "n_columns": Out(bits_for(config.columns)),
+                "k_depth": Out(bits_for(max_k_step)),
+                "k_left": Out(size),
+                "n_left": Out(size),
+                "k_position": Out(size),
+                "n_position": Out(size),
+                "first_k": Out(1),
+                "first_n": Out(1),
+                "last_k": Out(1),
+                "last_n": Out(1),
+                "last_m": Out(1),
+                "last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        d = Signal(self.dimensions.shape())
+        k_left = Signal.like(d.k)
+        n_left = Signal.like(d.n)
+        m_left = Signal.like(d.m)
+        batch_left = Signal.like(d.batch)
+        k_position = Signal.like(d.k)
+        n_position = Signal.like(d.n)
+        last_batch = Signal()
+        columns = self._config.columns
+
+        with m.If(self.load):
+            m.d.sync += [
+                d.eq(self.dimensions),
+                k_left.eq(self.dimensions.k),
+                n_left.eq(self.dimensions.n),
+                m_left.eq(self.dimensions.m),
+                batch_left.eq(self.dimensions.batch),
+                k_position.eq(0),
+                n_position.eq(0),
+            ]
+        with m.Elif(self.advance):
+            m.d.sync += [k_left.eq(k_left - self.k_step), k_position.eq(k_position + self.k_step)]
+            with m.If(self.last_k):
+                m.d.sync += [k_left.eq(d.k), k_position.eq(0)]
+                m.d.sync += [n_left.eq(n_left - columns), n_position.eq(n_position + columns)]
+                with m.If(self.last_n):
+                    m.d.sync += [n_left.eq(d.n), n_position.eq(0)]
+                    m.d.sync += m_left.eq(m_left - d.m_block)
+                    with m.If(self.last_m):
+                        m.d.sync += [m_left.eq(d.m), batch_left.eq(batch_left - 1)]
+
+        m.d.comb += [
+            self.m_rows.eq(Mux(self.last_m, m_left, d.m_block)),
+            self.n_columns.eq(Mux(self.last_n, n_left, columns)),
+            self.k_depth.eq(Mux(self.last_k, k_left, self.k_step)),
+            self.k_left.eq(k_left),
+            self.n_left.eq(n_left),
+            self.k_position.eq(k_position),
+            self.n_position.eq(n_position),
+            self.first_k.eq(k_position == 0),
+            self.first_n.eq(n_position == 0),
+            self.last_k.eq(k_left <= self.k_step),
+            self.last_n.eq(n_left <= columns),
+            self.last_m.eq(m_left <= d.m_block),
+            last_batch.eq(batch_left == 1),
+            self.last.eq(self.last_k & self.last_n & self.last_m & last_batch),
+        ]
+        return m

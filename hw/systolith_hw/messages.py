@@ -1,0 +1,176 @@
+"""What the units of one accelerator say to each other: the payloads of its streams."""
+
+import enum
+
+from amaranth.hdl import unsigned
+from amaranth.lib import data
+from amaranth.utils import bits_for, ceil_log2
+
+from .config import ADDRESS_BITS
+from .descriptor import DESCRIPTOR_FIELDS, RECORD_BYTES
+
+__all__ = [
+    "AccumulatorAccess",
+    "DescriptorLayout",
+    "Dimensions",
+    "Job",
+    "Order",
+    "Panel",
+    "ReadData",
+    "RowRequest",
+    "RowWrite",
+    "Target",
+    "WriteData",
+]
+
+
+class Target(enum.IntEnum):
+    """Where data read from memory goes."""
+
+    DESCRIPTOR = 0
+    A_BUFFER = 1
+    B_BUFFER = 2
+
+
+def slot_shape(config):
+    """Shape of the number of a descriptor in flight."""
+    return unsigned(ceil_log2(config.descriptor_slots))
+
+
+def line_shape(config):
+    """Shape of a line address in either operand buffer."""
+    return unsigned(ceil_log2(max(config.a_buffer_lines, config.b_buffer_lines)))
+
+
+def rows_shape(config):
+    """Shape of a number of rows of a panel."""
+    return unsigned(bits_for(max(config.accumulator_rows, config.rows, config.columns)))
+
+
+def beats_shape(config):
+    """Shape of a number of beats in one row request."""
+    lines = max(config.burst_lines, config.parameter_lines)
+    return unsigned(bits_for(max(lines * config.beats_per_line, RECORD_BYTES // config.bus_bytes)))
+
+
+class DescriptorLayout(data.StructLayout):
+    """A descriptor's fields, in memory order without gaps."""
+
+    def __init__(self):
+        fields = sorted(DESCRIPTOR_FIELDS.items(), key=lambda item: (item[1].word, item[1].lsb))
+        super().__init__({name: unsigned(field.width) for name, field in fields})
+
+
+class Job(data.StructLayout):
+    """The fields of a descriptor that one unit needs, and the descriptor's slot."""
+
+    def __init__(self, config, *fields):
+        members = {name: unsigned(DESCRIPTOR_FIELDS[name].width) for name in fields}
+        super().__init__(members | {"slot": slot_shape(config)})
+
+
+class Dimensions(data.StructLayout):
+    """Sizes over which :class:`.loops.TileLoop` iterates."""
+
+    def __init__(self):
+        names = ("m", "k", "n", "batch", "m_block")
+        super().__init__({name: unsigned(DESCRIPTOR_FIELDS[name].width) for name in names})
+
+
+class Order(data.StructLayout):
+    """When data are needed: a block of M, the first or a later sweep over it, a line along K."""
+
+    def __init__(self):
+        super().__init__({"line": 15, "later_sweep": 1, "block": 16})
+
+
+class Panel(data.StructLayout):
+    """Rows of an operand that are fetched together and stored line by line in a buffer.
+
+    ``lines × rows`` buffer lines: line 0 of every row, then line 1 of every row.
+    """
+
+    def __init__(self, config):
+        lines = max(config.burst_lines, config.parameter_lines)
+        super().__init__(
+            {
+                "address": ADDRESS_BITS,
+                "stride": ADDRESS_BITS,
+                "rows": rows_shape(config),
+                "lines": bits_for(lines),
+                "beats": beats_shape(config),
+                "order": Order(),
+                "slot": slot_shape(config),
+            }
+        )
+
+
+class RowRequest(data.StructLayout):
+    """A read of consecutive beats; beat ``b`` goes to buffer line ``line + stride · (b ÷ beats per line)``."""
+
+    def __init__(self, config):
+        super().__init__(
+            {
+                "address": ADDRESS_BITS,
+                "beats": beats_shape(config),
+                "target": Target,
+                "line": line_shape(config),
+                "stride": rows_shape(config),
+                "slot": slot_shape(config),
+            }
+        )
+
+
+class ReadData(data.StructLayout):
+    """One beat on its way into a buffer; ``row_end`` marks the last one of a row request."""
+
+    def __init__(self, config):
+        super().__init__(
+            {
+                "data": config.axi_data_bits,
+                "line": line_shape(config),
+                "beat": range(config.beats_per_line),
+                "row_end": 1,
+            }
+        )
+
+
+class RowWrite(data.StructLayout):
+    """A write of consecutive beats.
+
+    ``end`` marks the last one of a descriptor's results, ``interrupt`` a record that shall interrupt.
+    """
+
+    def __init__(self, config):
+        row_beats = 4 * config.columns // config.bus_bytes
+        super().__init__(
+            {
+                "address": ADDRESS_BITS,
+                "beats": bits_for(max(row_beats, RECORD_BYTES // config.bus_bytes)),
+                "slot": slot_shape(config),
+                "end": 1,
+                "interrupt": 1,
+            }
+        )
+
+
+class WriteData(data.StructLayout):
+    """One beat to write."""
+
+    def __init__(self, config):
+        super().__init__({"data": config.axi_data_bits, "strobe": config.bus_bytes})
+
+
+class AccumulatorAccess(data.StructLayout):
+    """What the accumulators do with a row of partial sums."""
+
+    def __init__(self, config):
+        super().__init__(
+            {
+                "valid": 1,
+                "first": 1,
+                "half": 1,
+                "row": range(config.accumulator_rows),
+                "tile_end": 1,
+            }
+        )

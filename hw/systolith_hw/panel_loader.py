@@ -1,0 +1,115 @@
+"""Walks panels row by row and requests their data."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for, ceil_log2
+
+from .messages import Order, Panel, RowRequest
+
+__all__ = ["PanelLoader"]
+
+
+class PanelLoader(wiring.Component):
+    """Turns panels into row requests, one a cycle, and places them in a buffer's ring.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    depth : int
+        Lines of the buffer.
+    target : Target
+        The buffer.
+
+    Members
+    -------
+    panels : stream of Panel
+        A panel is begun when the buffer has room for all of it.
+    requests : stream of RowRequest
+        Back-pressure is honoured.
+    order : Order
+        Of the request offered.
+    free, reserve : range(depth + 1)
+        To the buffer.
+    end_address : unsigned(32)
+        Address behind the last row of the last panel that was walked to its end.
+    idle : 1
+        No panel is waiting or being walked.
+    """
+
+    def __init__(self, config, *, depth, target):
+        self._config = config
+        self._depth = depth
+        self._target = target
+        super().__init__(
+            {
+                "panels": In(stream.Signature(Panel(config))),
+                "requests": Out(stream.Signature(RowRequest(config))),
+                "order": Out(Order()),
+                "free": In(bits_for(depth)),
+                "reserve": Out(bits_for(depth)),
+                "end_address": Out(32),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+
+        staged = Signal()
+        panel_in = Signal(Panel(self._config))
+        size = Signal(len(self.free) + 1)
+
+        active = Signal()
+        panel = Signal(Panel(self._config))
+        rows_left = Signal.like(panel.rows)
+        address = Signal.like(panel.address)
+        line = Signal(ceil_log2(self._depth))
+
+        begin = Signal()
+        row_done = Signal()
+        panel_done = Signal()
+        next_address = Signal.like(panel.address)
+        next_panel_line = Signal.like(line)
+
+        m.d.comb += [
+            self.panels.ready.eq(~staged | begin),
+            begin.eq(staged & (size <= self.free) & (~active | panel_done)),
+            row_done.eq(self.requests.valid & self.requests.ready),
+            panel_done.eq(row_done & (rows_left == 1)),
+            next_address.eq(address + panel.stride),
+            self.requests.valid.eq(active),
+            self.requests.payload.address.eq(address),
+            self.requests.payload.beats.eq(panel.beats),
+            self.requests.payload.target.eq(self._target),
+            self.requests.payload.line.eq(line),
+            self.requests.payload.stride.eq(panel.rows),
+            self.requests.payload.slot.eq(panel.slot),
+            self.order.eq(panel.order),
+            self.idle.eq(~active & ~staged),
+        ]
+        with m.If(self.panels.ready):
+            m.d.sync += [
+                staged.eq(self.panels.valid),
+                panel_in.eq(self.panels.payload),
+                size.eq(self.panels.payload.lines * self.panels.payload.rows),
+            ]
+        with m.If(row_done):
+            m.d.sync += [
+                address.eq(next_address),
+                line.eq(line + 1),
+                rows_left.eq(rows_left - 1),
+            ]
+        with m.If(panel_done):
+            m.d.sync += [active.eq(0), self.end_address.eq(next_address)]
+        with m.If(begin):
+            m.d.comb += self.reserve.eq(size)
+            m.d.sync += [
+                active.eq(1),
+                panel.eq(panel_in),
+                rows_left.eq(panel_in.rows),
+                address.eq(panel_in.address),
+                line.eq(next_panel_line),
+                next_panel_line.eq(next_panel_line + size),
+            ]
+        return m

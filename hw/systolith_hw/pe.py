@@ -1,0 +1,83 @@
+"""One processing element: two weights, one multiplier, one adder."""
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["ProcessingElement"]
+
+
+class ProcessingElement(wiring.Component):
+    """Weight-stationary processing element.
+
+    The weight in use and its successor are separate registers: :attr:`load` writes the successor while
+    :attr:`swap_in`, which travels with the first activation of a pass, makes it the weight in use. A load
+    in the cycle of a swap takes effect after it.
+
+    Parameters
+    ----------
+    operand_bits : int
+        Width of activation and weight.
+    psum_bits : int
+        Width of the partial sum; it wraps.
+
+    Members
+    -------
+    a_in, a_out : signed(operand_bits)
+        Activation from the left and, one cycle later, to the right.
+    swap_in, swap_out : 1
+        Travels with the activation.
+    weight : signed(operand_bits)
+        Next weight.
+    load : 1
+        Take ``weight``.
+    psum_in, psum_out : signed(psum_bits)
+        Partial sum from above and to below. ``psum_in`` belongs to the activation that came in
+        ``LATENCY - 1`` cycles ago.
+
+    Latency
+    -------
+    LATENCY cycles from ``a_in`` to ``psum_out``. No back-pressure.
+    """
+
+    LATENCY = 3
+
+    def __init__(self, *, operand_bits, psum_bits):
+        super().__init__(
+            {
+                "a_in": In(signed(operand_bits)),
+                "a_out": Out(signed(operand_bits)),
+                "swap_in": In(1),
+                "swap_out": Out(1),
+                "weight": In(signed(operand_bits)),
+                "load": In(1),
+                "psum_in": In(signed(psum_bits)),
+                "psum_out": Out(signed(psum_bits)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        next_weight = Signal.like(self.weight, reset_less=True)
+        active_weight = Signal.like(self.weight, reset_less=True)
+        product = Signal(signed(2 * len(self.weight)), reset_less=True)
+        a = Signal.like(self.a_in, reset_less=True)
+        swap = Signal(reset_less=True)
+        psum = Signal.like(self.psum_in, reset_less=True)
+
+        with m.If(self.load):
+            m.d.sync += next_weight.eq(self.weight)
+        with m.If(self.swap_in):
+            m.d.sync += active_weight.eq(next_weight)
+        m.d.sync += [
+            a.eq(self.a_in),
+            swap.eq(self.swap_in),
+            product.eq(a * active_weight),
+            psum.eq(self.psum_in + product),
+        ]
+        m.d.comb += [
+            self.a_out.eq(a),
+            self.swap_out.eq(swap),
+            self.psum_out.eq(psum),
+        ]
+        return m

@@ -1,0 +1,166 @@
+"""Reads memory for the loaders, in the order in which the array needs the data."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .burst_splitter import BurstSplitter, Transfer
+from .config import ADDRESS_BITS
+from .messages import Order, ReadData, RowRequest, Target, beats_shape, slot_shape
+from .queue import Queue
+
+__all__ = ["ReadDma"]
+
+
+class ReadDma(wiring.Component):
+    """Arbitrates row requests, issues bursts, and hands each beat to its buffer.
+
+    Descriptors go first; of A and B whichever the array needs earlier, B in a tie. Data are accepted in
+    every cycle: whoever requests a row has reserved its place.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+
+    Members
+    -------
+    descriptor_requests, a_requests, b_requests : stream of RowRequest
+        Back-pressure is honoured.
+    a_order, b_order : Order
+        Of the requests offered.
+    bursts : stream of Transfer
+        To the AXI read address channel. Back-pressure is honoured.
+    beats : stream of {data, error}
+        From the AXI read data channel; always ready.
+    valid : ArrayLayout(1, len(Target))
+        A beat for that target.
+    data : ReadData
+        The beat.
+    fault : 1
+        A beat of descriptor ``fault_slot`` came with an error response, at ``fault_address``.
+    busy : 1
+        Reads are outstanding.
+
+    Latency
+    -------
+    ``LATENCY`` cycle from a beat to ``data``.
+    """
+
+    LATENCY = 1
+
+    def __init__(self, config):
+        self._config = config
+        self._transfer = Transfer(max_beats=(1 << beats_shape(config).width) - 1)
+        requests = stream.Signature(RowRequest(config))
+        beat = data.StructLayout({"data": config.axi_data_bits, "error": 1})
+        super().__init__(
+            {
+                "descriptor_requests": In(requests),
+                "a_requests": In(requests),
+                "b_requests": In(requests),
+                "a_order": In(Order()),
+                "b_order": In(Order()),
+                "bursts": Out(stream.Signature(self._transfer)),
+                "beats": In(stream.Signature(beat)),
+                "valid": Out(data.ArrayLayout(1, len(Target))),
+                "data": Out(ReadData(config)),
+                "fault": Out(1),
+                "fault_slot": Out(slot_shape(config)),
+                "fault_address": Out(ADDRESS_BITS),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        m.submodules.pending = pending = Queue(RowRequest(config), depth=config.outstanding)
+        m.submodules.splitter = splitter = BurstSplitter(
+            bus_bytes=config.bus_bytes, max_beats=(1 << beats_shape(config).width) - 1
+        )
+        wiring.connect(m, wiring.flipped(self.bursts), splitter.bursts)
+        self._arbitrate(m, pending.i, splitter.transfers)
+        self._distribute(m, pending.o)
+        return m
+
+    def _arbitrate(self, m, pending, transfers):
+        blocks_ahead = Signal(self.a_order.block.shape())
+        a_first = Signal()
+        m.d.comb += [
+            blocks_ahead.eq(self.b_order.block - self.a_order.block),
+            a_first.eq(
+                Mux(
+                    blocks_ahead == 0,
+                    self.b_order.later_sweep | (self.a_order.line < self.b_order.line),
+                    ~blocks_ahead[-1],
+                )
+            ),
+        ]
+        ready = Signal()
+        chosen = Signal(RowRequest(self._config))
+        valid = Signal()
+        m.d.comb += [
+            ready.eq(pending.ready & transfers.ready),
+            pending.valid.eq(valid & transfers.ready),
+            pending.payload.eq(chosen),
+            transfers.valid.eq(valid & pending.ready),
+            transfers.payload.address.eq(chosen.address),
+            transfers.payload.beats.eq(chosen.beats),
+        ]
+
+        def grant(requests):
+            m.d.comb += [valid.eq(1), chosen.eq(requests.payload), requests.ready.eq(ready)]
+
+        with m.If(self.descriptor_requests.valid):
+            grant(self.descriptor_requests)
+        with m.Elif(self.a_requests.valid & (a_first | ~self.b_requests.valid)):
+            grant(self.a_requests)
+        with m.Elif(self.b_requests.valid):
+            grant(self.b_requests)
+
+    def _distribute(self, m, pending):
+        config = self._config
+        row = pending.payload
+        first = Signal(init=1)
+        beat = Signal.like(self.data.beat)
+        line = Signal.like(row.line)
+        beats_left = Signal.like(row.beats)
+        address = Signal(ADDRESS_BITS)
+
+        this_line = Signal.like(row.line)
+        this_left = Signal.like(row.beats)
+        this_address = Signal(ADDRESS_BITS)
+        row_end = Signal()
+        received = Signal()
+        m.d.comb += [
+            this_line.eq(Mux(first, row.line, line)),
+            this_left.eq(Mux(first, row.beats, beats_left)),
+            this_address.eq(Mux(first, row.address, address)),
+            row_end.eq(this_left == 1),
+            self.beats.ready.eq(pending.valid),
+            received.eq(self.beats.valid & self.beats.ready),
+            pending.ready.eq(received & row_end),
+            self.busy.eq(pending.valid),
+        ]
+        with m.If(received):
+            m.d.sync += [
+                first.eq(row_end),
+                beats_left.eq(this_left - 1),
+                address.eq(this_address + config.bus_bytes),
+                line.eq(this_line),
+                beat.eq(beat + 1),
+            ]
+            with m.If(beat == config.beats_per_line - 1):
+                m.d.sync += [line.eq(this_line + row.stride), beat.eq(0)]
+            with m.If(row_end):
+                m.d.sync += beat.eq(0)
+        m.d.sync += [
+            Cat(self.valid[target] for target in Target).eq(received << row.target),
+            self.data.data.eq(self.beats.payload.data),
+            self.data.line.eq(this_line),
+            self.data.beat.eq(beat),
+            self.data.row_end.eq(row_end),
+            self.fault.eq(received & self.beats.payload.error),
+            self.fault_slot.eq(row.slot),
+            self.fault_address.eq(this_address),
+        ]
