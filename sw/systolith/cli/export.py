@@ -1,0 +1,56 @@
+"""``systolith export``: the design for other people's tools."""
+
+# ruff: noqa: PLC0415 -- the hardware's language takes a second to import
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Array, Json, parse_array
+from .output import finish, results
+
+__all__ = ["export"]
+
+
+class Lowering(enum.StrEnum):
+    """How the array is written down."""
+
+    STOCK = "stock"
+    LOOPS = "loops"
+
+
+def export(
+    verilog: Annotated[Path, typer.Option(help="File to write.")],
+    lowering: Annotated[
+        Lowering, typer.Option(help="stock: a module per processing element; loops: one loop per row.")
+    ] = Lowering.STOCK,
+    array: Array = "16x16",
+    as_json: Json = False,
+):
+    """The design as one Verilog file."""
+    config = parse_array(array)
+    if lowering is Lowering.LOOPS:
+        raise typer.BadParameter("the loop form is not built yet, only 'stock' is", param_hint="--lowering")
+    if not verilog.parent.is_dir():
+        raise typer.BadParameter(f"the folder {verilog.parent} does not exist", param_hint="--verilog")
+    if verilog.is_dir():
+        raise typer.BadParameter(f"{verilog} is a folder", param_hint="--verilog")
+    from systolith.simulated import emit_verilog
+
+    text = emit_verilog(config)
+    verilog.write_text(text, encoding="utf-8")
+    data = {
+        "file": str(verilog),
+        "array": str(config),
+        "lowering": lowering.value,
+        "bytes": len(text.encode()),
+        "lines": text.count("\n"),
+    }
+    finish(
+        data,
+        as_json=as_json,
+        ok=True,
+        render=lambda: results.print(f"{verilog}: {data['lines']:,} lines, array {config}"),
+    )

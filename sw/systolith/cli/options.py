@@ -1,0 +1,73 @@
+"""Options that several commands share, and what they mean."""
+
+from typing import Annotated
+
+import typer
+from systolith_hw import ArrayConfig
+
+from systolith.device import TARGETS, open_device
+
+__all__ = ["Array", "Json", "MemoryLatency", "MemoryStall", "Target", "open_target", "parse_array"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+Target = Annotated[
+    str,
+    typer.Option(
+        help="; ".join(f"{name}: {description}" for name, (_, description) in TARGETS.items()) + "."
+    ),
+]
+Array = Annotated[
+    str,
+    typer.Option(
+        metavar="RxC",
+        help="Rows and columns of the array, or a whole configuration such as 16x16-axi64-a1024.",
+    ),
+]
+MemoryLatency = Annotated[
+    int | None,
+    typer.Option(min=1, max=1 << 20, help="Cycles from a read address to its first data, and for writes."),
+]
+MemoryStall = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=0.99,
+        help="Probability with which each memory channel stalls in each cycle, from --seed.",
+    ),
+]
+
+
+def parse_array(text):
+    """The configuration of ``--array``."""
+    try:
+        return ArrayConfig.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--array") from None
+
+
+def open_target(target, array, *, memory_latency=None, memory_stall=None, seed=0):
+    """The device of ``--target``, ``--array`` and the memory options.
+
+    Parameters
+    ----------
+    target, array : str
+    memory_latency : int or None
+    memory_stall : float or None
+    seed : int
+        Of the stalls.
+
+    Returns
+    -------
+    Device
+    """
+    config = parse_array(array)
+    options = {}
+    if memory_latency is not None:
+        options |= {"latency_cycles": memory_latency, "write_latency_cycles": memory_latency}
+    if memory_stall is not None:
+        options |= {"stall_probability": memory_stall, "seed": seed}
+    if options and target == "golden":
+        raise typer.BadParameter(
+            "the target golden has no memory timing", param_hint="--mem-latency, --mem-stall"
+        )
+    return open_device(target, config, **options)

@@ -1,0 +1,56 @@
+"""Where the commands print: results on stdout, everything else on stderr."""
+
+import json
+
+import rich.box
+import rich.console
+import rich.table
+import typer
+
+__all__ = ["finish", "number", "percent", "results", "table"]
+
+PIPE_COLUMNS = 132
+"""Width of what is printed to something that is not a terminal."""
+
+results = rich.console.Console(highlight=False)
+"""Results for people, on stdout."""
+if not results.is_terminal:
+    results.width = PIPE_COLUMNS
+
+
+def finish(data, *, as_json, ok, render):
+    """Print a command's result and end the command.
+
+    Parameters
+    ----------
+    data : dict
+        What ``--json`` prints.
+    as_json : bool
+    ok : bool
+        Whether all checks held: the exit code is 0, otherwise 1.
+    render : callable
+        Prints the result for people; called without arguments.
+    """
+    if as_json:
+        typer.echo(json.dumps(data, allow_nan=False))
+    else:
+        render()
+    raise typer.Exit(0 if ok else 1)
+
+
+def table(title, *columns):
+    """An empty table whose first column is text and whose others are numbers."""
+    result = rich.table.Table(title=title, title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        result.add_column(column, justify="right" if index else "left", no_wrap=True)
+    return result
+
+
+def number(value):
+    """A count with thousands separated, or a dash for what the target does not know."""
+    return "–" if value is None else f"{value:,}"
+
+
+def percent(value):
+    """A ratio in percent with one decimal, or a dash."""
+    return "–" if value is None else f"{100 * value:.1f} %"

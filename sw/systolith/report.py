@@ -1,0 +1,119 @@
+"""From the records of what ran to the figures that people read: one row per GEMM shape, and the totals."""
+
+import dataclasses
+
+from systolith_hw import Counters
+
+from .records import Trace
+
+__all__ = ["Row", "rows", "total"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """What the GEMMs of one kind took together.
+
+    Parameters
+    ----------
+    kind : str
+        Their shape, such as ``"12 × 32×32×32"`` (batch, M, K, N), or ``"total"``.
+    count : int
+        How many there were.
+    macs : int
+        Multiply-accumulates.
+    cycles : int or None
+        ``None``, like the following, on a target without cycles.
+    roofline_cycles : int
+        Fewest cycles possible, every operand moved once.
+    utilization : float or None
+        Multiply-accumulates over those that the array could do in ``cycles``.
+    counters : Counters or None
+        Where the cycles went.
+    seconds : float
+        Time that the target took.
+    """
+
+    kind: str
+    count: int
+    macs: int
+    cycles: int | None
+    roofline_cycles: int
+    utilization: float | None
+    counters: Counters | None
+    seconds: float
+
+    @property
+    def ratio(self):
+        """Cycles over the fewest possible, or ``None``."""
+        return None if self.cycles is None else self.cycles / self.roofline_cycles
+
+    @property
+    def simulation_hz(self):
+        """Cycles per second that the target ran, or ``None``."""
+        return None if self.cycles is None or not self.seconds else self.cycles / self.seconds
+
+    def as_dict(self):
+        """The row as JSON can hold it."""
+        return {
+            "kind": self.kind,
+            "count": self.count,
+            "macs": self.macs,
+            "cycles": self.cycles,
+            "roofline_cycles": self.roofline_cycles,
+            "ratio": self.ratio,
+            "utilization": self.utilization,
+            "counters": None if self.counters is None else dataclasses.asdict(self.counters),
+            "seconds": self.seconds,
+            "sim_hz": self.simulation_hz,
+        }
+
+
+def _row(kind, trace):
+    return Row(
+        kind=kind,
+        count=len(trace),
+        macs=trace.macs,
+        cycles=trace.cycles,
+        roofline_cycles=trace.roofline_cycles,
+        utilization=trace.utilization,
+        counters=trace.counters,
+        seconds=trace.seconds,
+    )
+
+
+def _shape(record):
+    return record.batch, record.m, record.k, record.n, record.b_layout
+
+
+def rows(trace):
+    """One row per GEMM shape and layout of B, the shapes with the most multiply-accumulates first.
+
+    Parameters
+    ----------
+    trace : Trace
+
+    Returns
+    -------
+    list of Row
+    """
+    groups = trace.groups(_shape)
+    result = []
+    for (batch, m, k, n, b_layout), group in groups.items():
+        kind = f"{m}×{k}×{n} {b_layout.name.lower()}"
+        result.append(_row(f"{batch} × {kind}" if batch > 1 else kind, group))
+    return sorted(result, key=lambda row: row.macs, reverse=True)
+
+
+def total(trace):
+    """All GEMMs as one row.
+
+    Parameters
+    ----------
+    trace : Trace
+        At least one record.
+
+    Returns
+    -------
+    Row
+    """
+    return _row("total", Trace(trace))
