@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, ceil_log2, exact_log2
 
+from .accumulators import AccumulatorBank
 from .loops import TileLoop
 from .messages import AccumulatorAccess, Job
 
@@ -103,6 +104,7 @@ class PassSequencer(wiring.Component):
         halves_free = Signal(range(3), init=2)
         half = Signal()
         first_use = Signal()
+        recovery = Signal(range(AccumulatorBank.HAZARD_CYCLES))
         wait_output = Signal()
         wait_b = Signal()
         wait_a = Signal()
@@ -111,7 +113,9 @@ class PassSequencer(wiring.Component):
             first_row.eq(row == 0),
             last_row.eq(row == loop.m_rows - 1),
             first_use.eq(loop.first_n & (loop.k_position[: exact_log2(group_bytes)] == 0)),
-            wait_output.eq(first_row & loop.first_k & (halves_free == 0)),
+            wait_output.eq(
+                first_row & ((recovery != 0) | (loop.first_k & (halves_free == 0)))
+            ),
             wait_b.eq(first_row & ~self.weights_ready),
             wait_a.eq(first_use & (self.rows_ready == 0)),
             issue.eq(active & ~wait_output & ~wait_b & ~wait_a),
@@ -149,6 +153,11 @@ class PassSequencer(wiring.Component):
         m.d.sync += halves_free.eq(halves_free + self.tile_release - tile_begin)
         with m.If(issue):
             m.d.sync += row.eq(Mux(last_row, 0, row + 1))
+        # A block of few rows would come back to an accumulator that is still being written.
+        with m.If(loop.advance & (loop.m_rows < AccumulatorBank.HAZARD_CYCLES)):
+            m.d.sync += recovery.eq(AccumulatorBank.HAZARD_CYCLES - loop.m_rows)
+        with m.Elif(recovery != 0):
+            m.d.sync += recovery.eq(recovery - 1)
         with m.If(tile_end):
             m.d.sync += half.eq(~half)
 
