@@ -213,7 +213,7 @@ class Device(abc.ABC):
 
     def queue(self):
         """A :class:`~systolith.queue.Queue`: several GEMMs that the device runs back to back."""
-        from .queue import Queue  # noqa: PLC0415 -- queues are made of devices
+        from .queue import Queue
 
         return Queue(self)
 

@@ -160,7 +160,7 @@ class Queue:
         try:
             base = self._lease.take(p_end + need.d_bytes)
         except OutOfDeviceMemory:
-            from .matmul import matmul_in_parts  # noqa: PLC0415 -- it runs each part in a queue
+            from .matmul import matmul_in_parts
 
             result = matmul_in_parts(
                 a,

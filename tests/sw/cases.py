@@ -5,7 +5,6 @@ import dataclasses
 import hypothesis
 import numpy as np
 from hypothesis import strategies as st
-
 from systolith import ArrayConfig
 
 CONFIGS = {
@@ -77,7 +76,7 @@ def epilogues(draw, n):
     return Epilogue(out=out, relu=draw(st.booleans()), bias=bias, multiplier=multiplier, shift=shift)
 
 
-def check_property(check, *strategies, examples):
+def check_property(check, strategy, *, examples):
     """Run ``check`` on that many examples, the same ones every time."""
 
     @hypothesis.settings(
@@ -86,8 +85,8 @@ def check_property(check, *strategies, examples):
         database=None,
         suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
     )
-    @hypothesis.given(*strategies)
-    def run(*values):
-        check(*values)
+    @hypothesis.given(strategy)
+    def run(case):
+        check(case)
 
     run()

@@ -1,7 +1,6 @@
 """Devices for the runtime's tests: opened once, shared by all tests of a process."""
 
 import pytest
-
 from systolith import TargetUnavailable, open_device
 
 

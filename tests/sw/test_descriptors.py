@@ -4,10 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sw.cases import CONFIGS, SIZES, SMALL_SIZES, Epilogue, check_property, epilogues, fill
 from hypothesis import strategies as st
+from sw.cases import CONFIGS, SIZES, SMALL_SIZES, Epilogue, check_property, epilogues, fill
 from sw.oracle import gemm, parameters
-
 from systolith import ArrayConfig
 from systolith_hw import BLayout, Code, Descriptor, Output
 
@@ -69,9 +68,7 @@ def check(device, case):
     ]
     batch_strides = [
         rows * stride + padding * bus
-        for rows, stride, padding in zip(
-            (m, case.b.shape[-2], m), strides, case.paddings[3:], strict=True
-        )
+        for rows, stride, padding in zip((m, case.b.shape[-2], m), strides, case.paddings[3:], strict=True)
     ]
     counts = [case.a.shape[0], case.b.shape[0], case.batch]
     guard = 2 * max(bus, 64)

@@ -1,0 +1,140 @@
+"""The simulated targets: the ring driver over a Verilated model and its memory."""
+
+import systolith_sim.errors as sim_errors
+
+from .driver import RingDevice, Transport
+from .errors import ProtocolError, TargetUnavailable
+
+__all__ = ["SimulatedDevice", "SimulatorTransport", "open_target"]
+
+
+class SimulatorTransport(Transport):
+    """Registers, memory and interrupt of a running model.
+
+    Parameters
+    ----------
+    simulator : systolith_sim.simulator.Simulator
+        Closed with the transport.
+    """
+
+    def __init__(self, simulator):
+        self.simulator = simulator
+        self.memory = simulator.memory
+        self.memory_bytes = simulator.memory.size
+
+    @property
+    def seconds(self):
+        """Host seconds spent simulating so far."""
+        return self.simulator.seconds
+
+    def read_register(self, offset):
+        """The 32 bits at a byte offset of the register block."""
+        try:
+            return self.simulator.read_register(offset)
+        except sim_errors.SimulationError as error:
+            raise ProtocolError(str(error)) from error
+
+    def write_register(self, offset, value):
+        """Write 32 bits at a byte offset of the register block."""
+        try:
+            self.simulator.write_register(offset, value)
+        except sim_errors.SimulationError as error:
+            raise ProtocolError(str(error)) from error
+
+    def read(self, address, nbytes):
+        """A copy of device memory, ``(nbytes,) uint8``."""
+        return self.memory[address : address + nbytes].copy()
+
+    def write(self, address, data):
+        """Write ``(nbytes,) uint8`` to device memory."""
+        self.memory[address : address + data.size] = data
+
+    def wait_interrupt(self, max_cycles):
+        """Simulate until the interrupt line is high; False if it stays low for that many cycles."""
+        try:
+            self.simulator.run(max_cycles=max_cycles, until="irq")
+        except sim_errors.NoProgressError:
+            return False
+        except sim_errors.SimulationError as error:
+            raise ProtocolError(str(error)) from error
+        return True
+
+    def diagnose(self):
+        """What the memory has not completed."""
+        return str(self.simulator.outstanding)
+
+    def reset(self):
+        """Reset the device; its memory stays as it is."""
+        try:
+            self.simulator.reset()
+        except sim_errors.SimulationError as error:
+            raise ProtocolError(str(error)) from error
+
+    def close(self):
+        """End the simulation."""
+        self.simulator.close()
+
+
+class SimulatedDevice(RingDevice):
+    """A :class:`RingDevice` in simulation.
+
+    Members
+    -------
+    simulator : systolith_sim.simulator.Simulator
+        For what only a simulation can do: timing, injected errors, waveforms.
+    """
+
+    def __init__(self, target, config, simulator, **options):
+        self.simulator = simulator
+        super().__init__(target, config, SimulatorTransport(simulator), **options)
+
+
+def open_target(
+    target,
+    config,
+    *,
+    memory_bytes=1 << 29,
+    timing=None,
+    variant=None,
+    cache=None,
+    progress=None,
+    **options,
+):
+    """Build the model if need be, and open it.
+
+    Parameters
+    ----------
+    target : str
+    config : ArrayConfig
+    memory_bytes : int
+        Device memory, from address 0; what is never touched costs nothing.
+    timing : systolith_sim.MemoryTiming or None
+        Latency, bandwidth and stalls of the memory; None: the simulator's default.
+    variant : systolith_sim.Variant or None
+        What the model can do beside running; None: nothing, the fastest.
+    cache, progress
+        As for :func:`systolith_sim.open_simulator`.
+    **options
+        Of :class:`RingDevice`.
+
+    Returns
+    -------
+    SimulatedDevice
+
+    Raises
+    ------
+    TargetUnavailable
+        If the model cannot be built: a tool is missing, or refuses its input.
+    """
+    given = {"timing": timing, "variant": variant, "cache": cache, "progress": progress}
+    given = {name: value for name, value in given.items() if value is not None}
+    try:
+        # Loading it loads Amaranth where the design has not been emitted yet.
+        from systolith_sim.model import open_simulator
+
+        simulator = open_simulator(config, memory_bytes=memory_bytes, **given)
+    except ModuleNotFoundError as error:
+        raise TargetUnavailable(f"target {target} needs the Python module {error.name}") from error
+    except sim_errors.BuildError as error:
+        raise TargetUnavailable(f"target {target}: {error}") from error
+    return SimulatedDevice(target, config, simulator, **options)
