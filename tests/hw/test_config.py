@@ -133,6 +133,8 @@ def test_init_wrong_epilogue_lanes():
         ({"burst_bytes": 1024}, 2048),
         # 64 rows of one line each; two columns.
         ({"rows": 64, "columns": 2}, 128),
+        # 8 lines of 4 bytes with the parameters of 4 columns.
+        ({"rows": 4, "columns": 4, "burst_bytes": 4}, 16),
     ],
 )
 def test_init_wrong_b_buffer_lines(values, least):
