@@ -138,9 +138,7 @@ class Accelerator(wiring.Component):
             completion.ring_base.eq(registers.ring_base),
             completion.ring_size.eq(registers.ring_size),
             registers.ring_head.eq(head),
-            registers.completion_interrupt.eq(
-                self.write_dma.recorded & self.write_dma.recorded_interrupt
-            ),
+            registers.completion_interrupt.eq(self.write_dma.recorded & self.write_dma.recorded_interrupt),
             registers.record_fault.eq(self.write_dma.record_fault),
             registers.record_fault_address.eq(self.write_dma.fault_address),
             registers.activity[:8].eq(
@@ -235,9 +233,7 @@ class Accelerator(wiring.Component):
 
     def _connect_stores(self, m):
         store, epilogue, dma = self.store_sequencer, self.epilogue, self.write_dma
-        m.submodules.row_writes = row_writes = Queue(
-            dma.rows.payload.shape(), depth=WRITE_QUEUE_DEPTH
-        )
+        m.submodules.row_writes = row_writes = Queue(dma.rows.payload.shape(), depth=WRITE_QUEUE_DEPTH)
         connect(m, store.writes, row_writes.i)
         connect(m, row_writes.o, dma.rows)
         connect(m, store.rows, epilogue.rows)

@@ -64,9 +64,7 @@ class AccumulatorBank(wiring.Component):
 
         contents = []
         for half in range(2):
-            rows = memory.Memory(
-                shape=signed(ACCUMULATOR_BITS), depth=self._config.accumulator_rows, init=[]
-            )
+            rows = memory.Memory(shape=signed(ACCUMULATOR_BITS), depth=self._config.accumulator_rows, init=[])
             m.submodules[f"half_{half}"] = rows
             write = rows.write_port()
             read = rows.read_port()

@@ -147,9 +147,7 @@ class BLoader(wiring.Component):
         with m.If(accepted & send_parameters):
             m.d.sync += parameters_sent.eq(1)
         with m.If(loop.advance):
-            m.d.sync += k_offset.eq(
-                k_offset + Mux(by_column, group, job.b_stride << exact_log2(config.rows))
-            )
+            m.d.sync += k_offset.eq(k_offset + Mux(by_column, group, job.b_stride << exact_log2(config.rows)))
             with m.If(loop.last_k):
                 m.d.sync += [
                     parameters_sent.eq(0),

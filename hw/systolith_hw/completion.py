@@ -111,9 +111,7 @@ class Completion(wiring.Component):
                         m.d.sync += beat.eq(0)
                         m.d.comb += self.slot_release.eq(1)
                         m.next = "WAIT"
-        m.d.sync += stored.eq(
-            stored + self.stored - (self.results.valid & self.results.ready)
-        )
+        m.d.sync += stored.eq(stored + self.stored - (self.results.valid & self.results.ready))
 
         fault = Signal(self._fault_layout)
         record = Signal(8 * RECORD_BYTES)

@@ -124,9 +124,7 @@ class ArrayConfig:
                 prefix = part.rstrip("0123456789")
                 values[prefixes[prefix]] = int(part[len(prefix) :])
         except (ValueError, KeyError):
-            raise ValueError(
-                f"array must look like '16x16' or '16x16-axi128-a4096', not {text!r}"
-            ) from None
+            raise ValueError(f"array must look like '16x16' or '16x16-axi128-a4096', not {text!r}") from None
         return cls(**{**values, **overrides})
 
     def __str__(self):

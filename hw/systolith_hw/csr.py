@@ -123,11 +123,7 @@ class ControlStatusRegisters(wiring.Component):
         mask = Signal(32)
         data = self.s_axil_wdata
         m.d.comb += [
-            write.eq(
-                self.s_axil_awvalid
-                & self.s_axil_wvalid
-                & (~self.s_axil_bvalid | self.s_axil_bready)
-            ),
+            write.eq(self.s_axil_awvalid & self.s_axil_wvalid & (~self.s_axil_bvalid | self.s_axil_bready)),
             self.s_axil_awready.eq(write),
             self.s_axil_wready.eq(write),
             mask.eq(Cat(strobe.replicate(8) for strobe in self.s_axil_wstrb)),

@@ -146,10 +146,7 @@ def _pack(fields, values):
 
 def _unpack(fields, data):
     words = struct.unpack("<16I", data)
-    return {
-        name: words[field.word] >> field.lsb & ((1 << field.width) - 1)
-        for name, field in fields.items()
-    }
+    return {name: words[field.word] >> field.lsb & ((1 << field.width) - 1) for name, field in fields.items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

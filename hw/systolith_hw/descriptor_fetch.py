@@ -101,9 +101,7 @@ class DescriptorFetch(wiring.Component):
         line_log2 = exact_log2(config.line_bytes)
         k_lines = Signal(range(K_MAX // config.line_bytes + 2))
         block_lines = Signal(len(k_lines) + bits_for(config.accumulator_rows))
-        m.d.comb += k_lines.eq(
-            (d.k[: bits_for(K_MAX)] + config.line_bytes - 1) >> line_log2
-        )
+        m.d.comb += k_lines.eq((d.k[: bits_for(K_MAX)] + config.line_bytes - 1) >> line_log2)
 
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
@@ -136,9 +134,7 @@ class DescriptorFetch(wiring.Component):
                 m.d.sync += [next_index.eq(next_index + 1), slot.eq(slot + 1)]
                 m.next = "IDLE"
 
-        m.d.sync += self.in_flight_count.eq(
-            self.in_flight_count + self.in_flight.valid - self.slot_release
-        )
+        m.d.sync += self.in_flight_count.eq(self.in_flight_count + self.in_flight.valid - self.slot_release)
         return m
 
     def _failures(self):

@@ -91,9 +91,7 @@ class Epilogue(wiring.Component):
         super().__init__(
             {
                 "rows": In(stream.Signature(RowTraits(config))),
-                "accumulators": In(
-                    data.ArrayLayout(signed(ACCUMULATOR_BITS), config.columns)
-                ),
+                "accumulators": In(data.ArrayLayout(signed(ACCUMULATOR_BITS), config.columns)),
                 "parameters": In(ParameterLine(config)),
                 "groups": Out(stream.Signature(GroupLayout(config))),
                 "tile_release": Out(1),

@@ -106,6 +106,7 @@ class PassSequencer(wiring.Component):
         first_use = Signal()
         recovery = Signal(range(AccumulatorBank.HAZARD_CYCLES))
         wait_output = Signal()
+        wait_recovery = Signal()
         wait_b = Signal()
         wait_a = Signal()
         issue = Signal()
@@ -113,21 +114,23 @@ class PassSequencer(wiring.Component):
             first_row.eq(row == 0),
             last_row.eq(row == loop.m_rows - 1),
             first_use.eq(loop.first_n & (loop.k_position[: exact_log2(group_bytes)] == 0)),
-            wait_output.eq(
-                first_row & ((recovery != 0) | (loop.first_k & (halves_free == 0)))
-            ),
+            wait_output.eq(first_row & loop.first_k & (halves_free == 0)),
             wait_b.eq(first_row & ~self.weights_ready),
             wait_a.eq(first_use & (self.rows_ready == 0)),
-            issue.eq(active & ~wait_output & ~wait_b & ~wait_a),
+            wait_recovery.eq(first_row & (recovery != 0)),
+            issue.eq(self.activity == Activity.COMPUTE),
         ]
-        with m.If(issue):
-            m.d.comb += self.activity.eq(Activity.COMPUTE)
-        with m.Elif(active & wait_output):
-            m.d.comb += self.activity.eq(Activity.WAIT_OUTPUT)
-        with m.Elif(active & wait_b):
-            m.d.comb += self.activity.eq(Activity.WAIT_B)
-        with m.Elif(active):
-            m.d.comb += self.activity.eq(Activity.WAIT_A)
+        with m.If(active):
+            with m.If(wait_output):
+                m.d.comb += self.activity.eq(Activity.WAIT_OUTPUT)
+            with m.Elif(wait_b):
+                m.d.comb += self.activity.eq(Activity.WAIT_B)
+            with m.Elif(wait_a):
+                m.d.comb += self.activity.eq(Activity.WAIT_A)
+            with m.Elif(wait_recovery):
+                m.d.comb += self.activity.eq(Activity.WAIT_OUTPUT)
+            with m.Else():
+                m.d.comb += self.activity.eq(Activity.COMPUTE)
 
         # What issuing it means.
         k_in_line = loop.k_position[exact_log2(config.rows) : exact_log2(config.line_bytes)]

@@ -83,18 +83,14 @@ REGISTERS = {
     "scratch": Register(offset=0x1C, access="rw", doc="Holds what is written; for self-tests"),
     "control": Register(offset=0x20, access="rw", doc="Bit 0 enable"),
     "status": Register(offset=0x24, access="w1c", doc="Bit 0 busy (read only), bit 1 fault"),
-    "ring_base": Register(
-        offset=0x28, access="rw", doc="Address of the descriptor ring; a multiple of 128"
-    ),
+    "ring_base": Register(offset=0x28, access="rw", doc="Address of the descriptor ring; a multiple of 128"),
     "ring_size": Register(
         offset=0x2C, access="rw", doc="Binary logarithm of the number of slots in the ring, 0 to 15"
     ),
     "ring_tail": Register(
         offset=0x30, access="rw", doc="Descriptors submitted, modulo 65536; writing it is the doorbell"
     ),
-    "ring_head": Register(
-        offset=0x34, access="ro", doc="Descriptors completed, modulo 65536"
-    ),
+    "ring_head": Register(offset=0x34, access="ro", doc="Descriptors completed, modulo 65536"),
     "irq_enable": Register(offset=0x38, access="rw", doc="Bit 0 completion, bit 1 fault"),
     "irq_pending": Register(offset=0x3C, access="w1c", doc="Bit 0 completion, bit 1 fault"),
     "fault_address": Register(

@@ -19,9 +19,7 @@ class ParameterLine(data.StructLayout):
 
     def __init__(self, config):
         line_bits = 8 * config.line_bytes // config.parameter_sets_per_line
-        super().__init__(
-            {"valid": 1, "half": 1, "index": range(config.parameter_lines), "data": line_bits}
-        )
+        super().__init__({"valid": 1, "half": 1, "index": range(config.parameter_lines), "data": line_bits})
 
 
 class WeightFeeder(wiring.Component):
@@ -75,11 +73,7 @@ class WeightFeeder(wiring.Component):
                 "swap": In(1),
                 "ready": Out(1),
                 "tile_release": In(1),
-                "load": Out(
-                    WeightLoad(
-                        rows=config.rows, columns=config.columns, operand_bits=OPERAND_BITS
-                    )
-                ),
+                "load": Out(WeightLoad(rows=config.rows, columns=config.columns, operand_bits=OPERAND_BITS)),
                 "parameters": Out(ParameterLine(config)),
                 "busy": Out(1),
             }
@@ -136,9 +130,7 @@ class WeightFeeder(wiring.Component):
         with m.Else():
             m.d.comb += [
                 rows.eq(Mux(by_column, loop.n_columns, loop.k_depth)),
-                may_start.eq(
-                    ~loaded & (gap == 0) & (~first_use | (self.rows_ready >= rows))
-                ),
+                may_start.eq(~loaded & (gap == 0) & (~first_use | (self.rows_ready >= rows))),
             ]
 
         # Reading it, a line a cycle.
@@ -159,9 +151,7 @@ class WeightFeeder(wiring.Component):
             self.jobs.ready.eq(~active | (loop.advance & loop.last)),
             loop.load.eq(self.jobs.valid & self.jobs.ready),
         ]
-        m.d.sync += tiles_unfinished.eq(
-            tiles_unfinished + (loop.advance & loop.first_k) - self.tile_release
-        )
+        m.d.sync += tiles_unfinished.eq(tiles_unfinished + (loop.advance & loop.first_k) - self.tile_release)
         with m.If(read):
             m.d.sync += [reading.eq(1), index.eq(index + 1)]
         with m.If(done):
@@ -232,8 +222,6 @@ class WeightFeeder(wiring.Component):
             self.parameters.valid.eq(is_parameters),
             self.parameters.half.eq(half),
             self.parameters.index.eq(line_index),
-            self.parameters.data.eq(
-                self.read_data.word_select(set_part, len(self.parameters.data))
-            ),
+            self.parameters.data.eq(self.read_data.word_select(set_part, len(self.parameters.data))),
         ]
         return m

@@ -112,9 +112,7 @@ class WriteDma(wiring.Component):
             }
         )
         m.submodules.data_queue = data_queue = Queue(data_entry, depth=config.outstanding)
-        m.submodules.response_queue = response_queue = Queue(
-            response_entry, depth=config.outstanding
-        )
+        m.submodules.response_queue = response_queue = Queue(response_entry, depth=config.outstanding)
         burst = splitter.bursts
         room = Signal()
         issued = Signal()

@@ -8,7 +8,7 @@ from pathlib import Path
 from .build import LIBRARY, build_library, library_key
 from .cache import Cache, default_cache_folder, digest
 from .simulator import Simulator
-from .timing import MemoryTiming
+from .timing import DEFAULT_TIMING
 from .toolchain import find_toolchain
 from .variant import Variant
 
@@ -16,7 +16,7 @@ __all__ = ["build_model", "build_verilog", "cached_verilog", "open_simulator"]
 
 
 def open_simulator(
-    config, *, memory_bytes, timing=MemoryTiming(), variant=Variant.FAST, cache=None, progress=None
+    config, *, memory_bytes, timing=DEFAULT_TIMING, variant=Variant.FAST, cache=None, progress=None
 ):
     """Build the accelerator's model if it is not in the cache, and start it.
 
@@ -110,7 +110,8 @@ def cached_verilog(config, *, cache=None, progress=None):
     store = Cache(cache or default_cache_folder())
 
     def build(folder):
-        from .emit import emit_verilog
+        # Amaranth takes half a second to load: only for what is not in the cache.
+        from .emit import emit_verilog  # noqa: PLC0415
 
         if progress:
             progress(f"emitting the Verilog of {config}")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 
 from .errors import CompileError
 
@@ -36,44 +37,57 @@ def run_all(commands, *, folder, jobs, environment=None):
         If a command fails. The message holds what it printed.
     """
     waiting = list(reversed(commands))
-    running = {}
+    running = []
+    environment = os.environ | (environment or {})
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                command = waiting.pop()
-                output = tempfile.TemporaryFile()
-                process = subprocess.Popen(
-                    command,
-                    cwd=folder,
-                    env=os.environ | (environment or {}),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-                running[process] = (command, output)
-            ended = [process for process in running if process.poll() is not None]
-            for process in ended:
-                command, output = running.pop(process)
-                with output:
-                    if process.returncode:
-                        output.seek(0)
-                        raise CompileError(_explain(command, process.returncode, output.read()))
-            if not ended:
-                time.sleep(_POLL_SECONDS)
+                running.append(_Job(waiting.pop(), folder, environment))
+            time.sleep(_POLL_SECONDS)
+            running = [job for job in running if not job.has_ended()]
     finally:
-        for process, (_, output) in running.items():
-            # The group may be gone already.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            output.close()
+        for job in running:
+            job.kill()
+
+
+class _Job:
+    """One command, in a process group of its own."""
+
+    def __init__(self, command, folder, environment):
+        self._command = command
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115, closed when the job ends
+        self._process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def has_ended(self):
+        """Whether it has, and well; raises CompileError if not well."""
+        code = self._process.poll()
+        if code is None:
+            return False
+        if code:
+            self._output.seek(0)
+            raise CompileError(_explain(self._command, code, self._output.read()))
+        self._output.close()
+        return True
+
+    def kill(self):
+        # The group may be gone already.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._output.close()
 
 
 def _explain(command, code, output):
-    tool = os.path.basename(command[0])
     text = output.decode(errors="replace").strip()
     if len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS] + "\n…"
     ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    return f"{tool} {ended}:\n{text}"
+    return f"{Path(command[0]).name} {ended}:\n{text}"

@@ -34,19 +34,20 @@ class Port:
     def getter(self):
         """The function that reads it: a word of 32 bits at a time where it is wider than 64."""
         owner = "device->rootp" if self.direction == "internal" else "device"
-        if self.width > 64:
-            return f"uint32_t get_{self.name}(Vsystolith* device, int word) {{ return {owner}->{self.name}[word]; }}"
-        kind = "uint64_t" if self.width > 32 else "uint32_t"
-        return f"{kind} get_{self.name}(Vsystolith* device) {{ return {owner}->{self.name}; }}"
+        index, parameter = ("[word]", ", int word") if self.width > 64 else ("", "")
+        head = f"{self._value_type} get_{self.name}(Vsystolith* device{parameter})"
+        return f"{head} {{ return {owner}->{self.name}{index}; }}"
 
     @property
     def setter(self):
         """The function that writes it."""
-        if self.width > 64:
-            head = f"int set_{self.name}(Vsystolith* device, int word, uint64_t value)"
-            return f"{head} {{ device->{self.name}[word] = value; return 0; }}"
-        kind = "uint64_t" if self.width > 32 else "uint32_t"
-        return f"int set_{self.name}(Vsystolith* device, {kind} value) {{ device->{self.name} = value; return 0; }}"
+        index, parameter = ("[word]", ", int word") if self.width > 64 else ("", "")
+        head = f"int set_{self.name}(Vsystolith* device{parameter}, uint64_t value)"
+        return f"{head} {{ device->{self.name}{index} = value; return 0; }}"
+
+    @property
+    def _value_type(self):
+        return "uint64_t" if 32 < self.width <= 64 else "uint32_t"
 
 
 def top_ports(header):

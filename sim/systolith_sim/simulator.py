@@ -11,7 +11,7 @@ from systolith_hw.registers import REGISTERS
 from .errors import NoProgressError, ProtocolError, RegisterError, SimulationError
 from .library import Outcome, RawOutstanding, Until, load_library, raw_timing
 from .outstanding import Outstanding
-from .timing import MemoryTiming
+from .timing import DEFAULT_TIMING
 
 __all__ = ["MemoryEquals", "RegisterEquals", "RunResult", "Simulator"]
 
@@ -79,7 +79,7 @@ class Simulator:
         If the library is no model, or the memory is not a multiple of 4096 bytes up to 4 GiB.
     """
 
-    def __init__(self, library, *, memory_bytes, timing=MemoryTiming()):
+    def __init__(self, library, *, memory_bytes, timing=DEFAULT_TIMING):
         if type(memory_bytes) is not int or memory_bytes % 4096 or not 0 < memory_bytes <= 1 << 32:
             raise ValueError(f"memory_bytes must be a multiple of 4096 up to 4 GiB, not {memory_bytes!r}")
         self._device = None

@@ -3,7 +3,7 @@
 import dataclasses
 from fractions import Fraction
 
-__all__ = ["CHANNELS", "MemoryTiming"]
+__all__ = ["CHANNELS", "DEFAULT_TIMING", "MemoryTiming"]
 
 CHANNELS = ("ar", "r", "aw", "w", "b")
 """The channels of the memory bus, in the order in which the harness numbers them."""
@@ -104,3 +104,7 @@ def _checked_stalls(value):
         if not 0 <= probability < 1:
             raise ValueError(f"stall_probability must be from 0 up to, not including, 1, not {probability}")
     return {channel: float(given.get(channel, 0)) for channel in CHANNELS}
+
+
+DEFAULT_TIMING = MemoryTiming()
+"""Latency 40, one beat per cycle, no stalls."""

