@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import ADDRESS_BITS
 from .counters import CounterLayout
-from .descriptor import COMPLETION_FIELDS, RECORD_BYTES, SLOT_BYTES, Code
+from .descriptor import COMPLETION_FIELDS, RECORD_BYTES, Code
 from .descriptor_fetch import InFlight, slot_address
 from .messages import RowWrite, WriteData, slot_shape
 from .queue import Queue

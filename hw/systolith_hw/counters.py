@@ -15,7 +15,7 @@ class CounterLayout(data.StructLayout):
 
     def __init__(self):
         names = ("total", "compute", "wait_a", "wait_b", "wait_output", "fill", "drain")
-        super().__init__({name: 32 for name in names})
+        super().__init__(dict.fromkeys(names, 32))
 
 
 class CycleCounters(wiring.Component):

@@ -106,7 +106,7 @@ class Panel(data.StructLayout):
 
 
 class RowRequest(data.StructLayout):
-    """A read of consecutive beats; beat ``b`` goes to buffer line ``line + stride · (b ÷ beats per line)``."""
+    """A read of consecutive beats; beat ``b`` goes to line ``line + stride · (b ÷ beats per line)``."""
 
     def __init__(self, config):
         super().__init__(
