@@ -46,16 +46,16 @@ class OffloadedMultiheadAttention(nn.MultiheadAttention):
         if query.is_nested or key.is_nested or value.is_nested:
             raise TypeError("offloaded attention takes padded tensors, not nested ones")
         batched = query.dim() == 3
-        if not batched:
-            query, key, value = (tensor.unsqueeze(0) for tensor in (query, key, value))
-            if key_padding_mask is not None:
-                key_padding_mask = key_padding_mask.unsqueeze(0)
         if is_causal and attn_mask is None:
             raise ValueError(
                 "is_causal needs attn_mask: it says that the mask is causal, it does not make one"
             )
 
         query, key, value = self._project(query, key, value)
+        if not batched:
+            query, key, value = (tensor.unsqueeze(0) for tensor in (query, key, value))
+            if key_padding_mask is not None:
+                key_padding_mask = key_padding_mask.unsqueeze(0)
         # (L, B, E) or (B, L, E) to (B, H, L, E / H)
         order = (0, 2, 1, 3) if self.batch_first or not batched else (1, 2, 0, 3)
         query, key, value = (

@@ -47,7 +47,7 @@ def _check(name, module):
         check_float32(parameter, parameter_name)
         if parameter.numel() == 0:
             raise ValueError(f"{parameter_name} has no elements: its shape is {tuple(parameter.shape)}")
-        if not parameter.isfinite().all():
+        if not parameter.detach().isfinite().all():
             raise ValueError(f"{parameter_name} holds NaN or infinity")
 
 
