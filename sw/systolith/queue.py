@@ -132,13 +132,13 @@ class Queue:
         Pending
         """
         device = self._device
+        _check_operand("a", a)
         resident = isinstance(b, PackedWeight)
         if resident:
             layout = _resident_layout(device, b, b_layout)
         else:
             layout = check_layout("kn" if b_layout is None else b_layout)
             _check_operand("b", b)
-        _check_operand("a", a)
         m, k = a.shape[-2:]
         b_k, n = b.shape[-2:] if layout is BLayout.KN else b.shape[:-3:-1]
         if k != b_k:
