@@ -1,11 +1,12 @@
 """The simulated targets: the ring driver over a Verilated model and its memory."""
 
+import systolith_sim
 import systolith_sim.errors as sim_errors
 
 from .driver import RingDevice, Transport
 from .errors import ProtocolError, TargetUnavailable
 
-__all__ = ["SimulatedDevice", "SimulatorTransport", "open_target"]
+__all__ = ["SimulatedDevice", "SimulatorTransport", "emit_verilog", "memory_timing", "open_target"]
 
 
 class SimulatorTransport(Transport):
@@ -138,3 +139,56 @@ def open_target(
     except sim_errors.BuildError as error:
         raise TargetUnavailable(f"target {target}: {error}") from error
     return SimulatedDevice(target, config, simulator, **options)
+
+
+def memory_timing(*, latency_cycles, stall_probability, seed):
+    """The ``timing`` of :func:`open_target` for a memory of equal read and write latency.
+
+    Parameters
+    ----------
+    latency_cycles : int or None
+        At least 1; None: the simulator's default.
+    stall_probability : float
+        Of every channel in every cycle, from 0 up to, not including, 1.
+    seed : int
+        Of the stalls.
+
+    Returns
+    -------
+    systolith_sim.MemoryTiming
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong type or out of range.
+    """
+    latencies = {}
+    if latency_cycles is not None:
+        latencies = {"latency_cycles": latency_cycles, "write_latency_cycles": latency_cycles}
+    return systolith_sim.MemoryTiming(**latencies, stall_probability=stall_probability, seed=seed)
+
+
+def emit_verilog(config, *, progress=None):
+    """The accelerator as Verilog, from the cache if it has been emitted before.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    progress : callable or None
+        Called with a line of text before anything that takes long.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TargetUnavailable
+        If a module is missing or the cache folder cannot be used.
+    """
+    try:
+        return systolith_sim.cached_verilog(config, progress=progress)
+    except ModuleNotFoundError as error:
+        raise TargetUnavailable(f"emitting Verilog needs the Python module {error.name}") from error
+    except sim_errors.BuildError as error:
+        raise TargetUnavailable(str(error)) from error

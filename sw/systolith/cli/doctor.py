@@ -37,7 +37,7 @@ PROGRAMS = {
 """Program to what it is for and what installs it."""
 
 
-def doctor(as_json: Json = False):
+def doctor(as_json: Json = False) -> None:
     """What is installed, which targets work, and what to do about the rest."""
     packages = {name: _package(name, *facts) for name, facts in PACKAGES.items()}
     programs = {name: _program(name, *facts) for name, facts in PROGRAMS.items()}

@@ -1,7 +1,5 @@
 """``systolith export``: the design for other people's tools."""
 
-# ruff: noqa: PLC0415 -- the hardware's language takes a second to import
-
 import enum
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +26,7 @@ def export(
     ] = Lowering.STOCK,
     array: Array = "16x16",
     as_json: Json = False,
-):
+) -> None:
     """The design as one Verilog file."""
     config = parse_array(array)
     if lowering is Lowering.LOOPS:
@@ -39,7 +37,7 @@ def export(
         raise typer.BadParameter(f"{verilog} is a folder", param_hint="--verilog")
     from systolith.simulated import emit_verilog
 
-    text = emit_verilog(config)
+    text = emit_verilog(config, progress=lambda line: typer.echo(f"{line} …", err=True))
     verilog.write_text(text, encoding="utf-8")
     data = {
         "file": str(verilog),

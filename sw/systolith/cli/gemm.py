@@ -45,7 +45,7 @@ def gemm(
     mem_latency: MemoryLatency = None,
     mem_stall: MemoryStall = None,
     as_json: Json = False,
-):
+) -> None:
     """One random GEMM, checked against NumPy, with cycles, roofline and counters."""
     device = open_target(target, array, memory_latency=mem_latency, memory_stall=mem_stall, seed=seed)
     with device:

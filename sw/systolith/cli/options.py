@@ -61,13 +61,18 @@ def open_target(target, array, *, memory_latency=None, memory_stall=None, seed=0
     Device
     """
     config = parse_array(array)
-    options = {}
-    if memory_latency is not None:
-        options |= {"latency_cycles": memory_latency, "write_latency_cycles": memory_latency}
-    if memory_stall is not None:
-        options |= {"stall_probability": memory_stall, "seed": seed}
-    if options and target == "golden":
-        raise typer.BadParameter(
-            "the target golden has no memory timing", param_hint="--mem-latency, --mem-stall"
+    timing_given = memory_latency is not None or memory_stall is not None
+    if TARGETS.get(target, ("",))[0] != "simulated":
+        if timing_given:
+            raise typer.BadParameter(
+                f"the target {target} has no memory timing", param_hint="--mem-latency, --mem-stall"
+            )
+        return open_device(target, config)
+    options = {"progress": lambda line: typer.echo(f"{line} …", err=True)}
+    if timing_given:
+        from systolith.simulated import memory_timing
+
+        options["timing"] = memory_timing(
+            latency_cycles=memory_latency, stall_probability=memory_stall or 0.0, seed=seed
         )
     return open_device(target, config, **options)

@@ -1,7 +1,5 @@
 """``systolith run``: a real model end to end, compared with float32 and with the golden arithmetic."""
 
-# ruff: noqa: PLC0415 -- torch takes seconds to import, and only this command needs it
-
 import contextlib
 import enum
 import time
@@ -21,15 +19,13 @@ __all__ = ["run"]
 COSINE_FLOOR = 0.95
 """Least cosine between an embedding and the float32 model's at which the run counts as right."""
 
-DEFAULT_TEXTS = [
-    "The committee decided on Tuesday to raise interest rates by a quarter of a percent, which surprised \
-most of the economists who had expected no change at all.",
-    "Borrowing money will become a little more expensive, because the central bank has just increased its \
-key rate, against what nearly every analyst had predicted before.",
-    "A small grey kitten chased a ball of red wool across the kitchen floor, slipped on the wet tiles and \
-fell asleep under the table soon after.",
-]
-"""Three sentences of about 32 tokens each: two that mean the same, and another."""
+DEFAULT_TEXTS = (
+    "The bank raised its interest rate.",
+    "Borrowing money now costs more.",
+    "A kitten slept on the sofa.",
+    "The young cat had a nap.",
+)
+"""Two pairs of sentences of much the same meaning, together about 32 tokens."""
 
 
 class Model(enum.StrEnum):
@@ -49,7 +45,7 @@ def run(
     mem_stall: MemoryStall = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the stalls.")] = 0,
     as_json: Json = False,
-):
+) -> None:
     """A real model end to end: every matrix product on the device, compared with float32 and with golden."""
     texts = list(text or DEFAULT_TEXTS)
     sentence_model = _load(model)

@@ -1,7 +1,5 @@
 """From a float model to one whose matrix products run on the device."""
 
-# ruff: noqa: PLC0415 -- transformers is imported only where a model uses it
-
 import contextlib
 import copy
 import sys

@@ -221,5 +221,5 @@ def test_paged_cache_is_refused(golden):
     converted = offload(bert(), device=golden)
     module = converted.encoder.layer[0].attention.self
     q = torch.randn(1, 4, 3, 8)
-    with pytest.raises(NotImplementedError, match="^paged key-value caches cannot be used"):
+    with pytest.raises(NotImplementedError, match=r"^paged key-value caches cannot be used"):
         attend(module, q, q, q, None, cache=object())

@@ -104,10 +104,10 @@ def test_multihead_wrong(golden):
         converted(x, x, x, attn_mask=torch.zeros(5, 4))
     with pytest.raises(ValueError, match=r"^key_padding_mask must be \(2, 5\), not \(5, 2\)$"):
         converted(x, x, x, key_padding_mask=torch.zeros(5, 2, dtype=torch.bool))
-    with pytest.raises(ValueError, match="^is_causal needs attn_mask"):
+    with pytest.raises(ValueError, match=r"^is_causal needs attn_mask"):
         converted(x, x, x, is_causal=True)
-    with pytest.raises(TypeError, match="^offloaded attention takes padded tensors, not nested ones$"):
-        nested = torch.nested.nested_tensor([x[0], x[1, :3]], layout=torch.jagged)
+    nested = torch.nested.nested_tensor([x[0], x[1, :3]], layout=torch.jagged)
+    with pytest.raises(TypeError, match=r"^offloaded attention takes padded tensors, not nested ones$"):
         converted(nested, nested, nested)
 
 
