@@ -20,7 +20,18 @@ HARNESS = Path(__file__).parent / "harness"
 
 VERILATOR_FLAGS = [
     *("--cc", "--top-module", "systolith", "--prefix", "Vsystolith", "--Mdir", ".", "--make", "json"),
-    *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "--output-split", "20000"),
+    *(
+        "-O3",
+        "--x-assign",
+        "fast",
+        "--x-initial",
+        "fast",
+        "--no-timing",
+        "--timescale",
+        "1ns/1ns",
+        "--output-split",
+        "20000",
+    ),
     # Yosys writes correct Verilog that is no example of style.
     *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
 ]

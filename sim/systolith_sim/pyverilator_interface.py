@@ -9,7 +9,8 @@ _PORT = re.compile(r"VL_(IN|OUT)(?:8|16|64|W)?\(&(\w+),(\d+),0(?:,\d+)?\);")
 _SIGNAL = re.compile(
     r"^\s*(?:CData|SData|IData|QData|VlWide<\d+>)/\*(\d+):0\*/ (\w+__DOT__\w+);", re.MULTILINE
 )
-_UNNAMEABLE = ("__BRA__", "__KET__")
+_UNNAMEABLE = re.compile(r"__BRA__|__KET__|__V|__0(?![0-9A-Fa-f]{2})")
+"""What pyverilator cannot turn back into a name, and Verilator's own variables."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ def internal_signals(header):
     return [
         Port(name=name, direction="internal", width=int(high) + 1)
         for high, name in _SIGNAL.findall(header)
-        if not any(part in name for part in _UNNAMEABLE)
+        if not _UNNAMEABLE.search(name)
     ]
 
 

@@ -37,6 +37,31 @@ FAULTS = {
 """What the copier can be told to do wrong, by the harness's name of the rule."""
 
 
+def start_copy(simulator, *, source, destination, beats, burst):
+    """Program a copier and start it; the cycle that it numbers 0."""
+    values = {"source": source, "destination": destination, "beats": beats, "burst": burst}
+    for name, value in values.items():
+        simulator.write_register(REGISTERS[name], value)
+    start = simulator.cycles
+    simulator.write_register(REGISTERS["control"], 1)
+    return start
+
+
+def read_stamps(simulator):
+    """The cycle of each event, counted as the copier does."""
+    return {name: simulator.read_register(STAMP_BASE + 4 * index) for index, name in enumerate(STAMPS)}
+
+
+def finish_copy(simulator):
+    """Read the copier's status and take back its interrupt."""
+    status = simulator.read_register(REGISTERS["status"])
+    simulator.write_register(REGISTERS["status"], 0)
+    return status
+
+
+DONE, READ_ERROR, WRITE_ERROR = 1, 2, 4
+
+
 class Copier(wiring.Component):
     """Copies ``beats`` beats from ``source`` to ``destination`` in bursts of at most ``burst`` beats.
 

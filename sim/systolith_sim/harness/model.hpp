@@ -24,7 +24,11 @@ class Model {
     Model(uint8_t* memory, uint64_t size) : store{memory, size} {
         context_.traceEverOn(Waveform<Top>::AVAILABLE);
     }
-    ~Model() { top_.final(); }
+    ~Model() {
+        top_.final();
+        // The thread must not be left with a context that is about to go.
+        Verilated::threadContextp(Verilated::defaultContextp());
+    }
 
     // Holds `rst` for RESET_CYCLES, which are not counted: the next cycle is cycle 0.
     Outcome reset() {

@@ -13,13 +13,16 @@ extern "C" {
 extern const char* const _pyverilator_module_name = "systolith";
 extern const char* const _pyverilator_json_data = "null";
 
-void set_command_args(int count, const char** arguments) { Verilated::commandArgs(count, arguments); }
+void set_command_args(int count, const char** arguments) {
+    Verilated::defaultContextp()->commandArgs(count, arguments);
+}
 
 Vsystolith* construct() {
+    VerilatedContext* const context = Verilated::defaultContextp();
 #if VM_TRACE
-    Verilated::traceEverOn(true);
+    context->traceEverOn(true);
 #endif
-    return new Vsystolith;
+    return new Vsystolith{context};
 }
 
 int eval(Vsystolith* device) {
@@ -32,8 +35,8 @@ int destruct(Vsystolith* device) {
     return 0;
 }
 
-bool get_finished() { return Verilated::gotFinish(); }
-void set_finished(bool finished) { Verilated::gotFinish(finished); }
+bool get_finished() { return Verilated::defaultContextp()->gotFinish(); }
+void set_finished(bool finished) { Verilated::defaultContextp()->gotFinish(finished); }
 
 #if VM_TRACE
 TraceFile* start_vcd_trace(Vsystolith* device, const char* path) {
