@@ -59,6 +59,9 @@ class Accelerator(wiring.Component):
     Parameters
     ----------
     config : ArrayConfig
+    array : callable
+        Makes the array; for another lowering of :class:`.array.SystolicArray`, with the same ports and the
+        same behaviour in every cycle.
 
     Members
     -------
@@ -70,8 +73,9 @@ class Accelerator(wiring.Component):
         An enabled interrupt is pending.
     """
 
-    def __init__(self, config):
+    def __init__(self, config, *, array=SystolicArray):
         self.config = config
+        self._array = array
         super().__init__(
             {
                 **axi_lite_subordinate_ports(prefix="s_axil_", address_bits=ADDRESS_SPACE_BITS),
@@ -85,7 +89,7 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        array = SystolicArray(
+        array = self._array(
             rows=config.rows,
             columns=config.columns,
             operand_bits=OPERAND_BITS,
