@@ -1,0 +1,133 @@
+import random
+
+import numpy as np
+import pytest
+from hw.streams import lanes, trace
+from systolith_hw.array import SystolicArray
+from systolith_hw.pe import ProcessingElement
+
+PSUM_BITS = 20
+
+
+def make(rows, columns):
+    return SystolicArray(rows=rows, columns=columns, operand_bits=8, psum_bits=PSUM_BITS)
+
+
+def load_line(tile, *, by_column, index):
+    line = tile[:, index] if by_column else tile[index]
+    return {"valid": 1, "by_column": by_column, "index": index, "weights": [int(x) for x in line]}
+
+
+class Schedule:
+    """Which row and which line of weights enters the array in which cycle."""
+
+    def __init__(self, dut, rows, columns, seed):
+        self.dut, self.rows, self.columns = dut, rows, columns
+        self.random = np.random.default_rng(seed)
+        self.loads, self.a, self.swaps, self.expected = {}, {}, set(), {}
+
+    def tile(self):
+        return self.random.integers(-128, 128, (self.rows, self.columns))
+
+    def load(self, cycle, tile, *, by_column):
+        """Load a tile from a cycle on; return the cycle after its last line."""
+        count = self.columns if by_column else self.rows
+        for index in range(count):
+            assert cycle + index not in self.loads
+            self.loads[cycle + index] = load_line(tile, by_column=by_column, index=index)
+        return cycle + count
+
+    def compute(self, cycle, tile, m):
+        """Swap a tile in and send rows through; return the cycle after the last of them."""
+        self.swaps.add(cycle)
+        for t in range(cycle, cycle + m):
+            assert t not in self.a
+            self.a[t] = self.random.integers(-128, 128, self.rows)
+            self.expected[t] = self.a[t] @ tile
+        return cycle + m
+
+    def run(self):
+        """The rows of sums, by the cycle in which their activations entered."""
+        last = max([*self.a, *self.loads])
+        idle = self.random.integers(-128, 128, (last + 1, self.rows))
+        stimuli = [
+            {
+                "a": [int(x) for x in self.a.get(t, idle[min(t, last)])],
+                "swap": t in self.swaps,
+                "load": self.loads.get(t, {"valid": 0, "by_column": 0, "index": 0, "weights": []}),
+            }
+            for t in range(last + self.dut.latency + self.columns + 1)
+        ]
+        outputs = [
+            lanes(cycle["psum"], PSUM_BITS, self.columns) for cycle in trace(self.dut, stimuli, ["psum"])
+        ]
+        return {t: [outputs[t + self.dut.latency + c][c] for c in range(self.columns)] for t in self.a}
+
+    def wrong_rows(self):
+        got = self.run()
+        return {t for t, expected in self.expected.items() if got[t] != list(expected)}
+
+
+def test_init():
+    dut = make(8, 4)
+    assert dut.latency == ProcessingElement.LATENCY + 7
+    assert dut.swap_to_load == 6
+    trace(dut, [], [])
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(2, 2), (4, 2), (2, 8), (4, 4)])
+def test_sim_tiles(rows, columns):
+    """Tiles in both orders, each swapped in at the earliest cycle that the contract allows."""
+    rng = random.Random(rows * columns)
+    dut = make(rows, columns)
+    schedule = Schedule(dut, rows, columns, seed=rows)
+    line_free = row_free = 0
+    swapped = -100
+    for number in range(24):
+        tile = schedule.tile()
+        start = max(line_free, swapped + dut.swap_to_load)
+        line_free = schedule.load(start, tile, by_column=rng.random() < 0.5)
+        swapped = max(row_free, start + dut.LOAD_TO_SWAP)
+        row_free = schedule.compute(
+            swapped, tile, rng.choice([1, 2, rows, rows + columns]) + (number % 7 == 0)
+        )
+    assert schedule.wrong_rows() == set()
+
+
+@pytest.mark.parametrize("by_column", [False, True])
+@pytest.mark.parametrize(("early", "right"), [(0, True), (1, False)])
+def test_sim_swap_to_load(by_column, early, right):
+    """One cycle earlier than ``swap_to_load`` the next tile disturbs this one."""
+    dut = make(4, 4)
+    schedule = Schedule(dut, 4, 4, seed=7)
+    first, second = schedule.tile(), schedule.tile()
+    schedule.load(0, first, by_column=by_column)
+    swap = 10
+    schedule.compute(swap, first, 12)
+    schedule.load(swap + dut.swap_to_load - early, second, by_column=by_column)
+    assert (schedule.wrong_rows() == set()) is right
+
+
+@pytest.mark.parametrize("by_column", [False, True])
+@pytest.mark.parametrize(("early", "right"), [(0, True), (1, False)])
+def test_sim_load_to_swap(by_column, early, right):
+    """One cycle earlier than ``LOAD_TO_SWAP`` the tile is not there yet."""
+    dut = make(4, 2)
+    schedule = Schedule(dut, 4, 2, seed=8)
+    tile = schedule.tile()
+    schedule.load(1, tile, by_column=by_column)
+    schedule.compute(1 + dut.LOAD_TO_SWAP - early, tile, 6)
+    assert (schedule.wrong_rows() == set()) is right
+
+
+def test_sim_extremes():
+    """The largest sum of products fits the partial sums that a configuration derives."""
+    rows = columns = 4
+    dut = SystolicArray(rows=rows, columns=columns, operand_bits=8, psum_bits=18)
+    tile = np.full((rows, columns), -128)
+    loads = [{"load": load_line(tile, by_column=False, index=r)} for r in range(rows)]
+    idle = {"load": {"valid": 0, "by_column": 0, "index": 0, "weights": []}, "swap": 0}
+    go = idle | {"a": [-128] * rows, "swap": 1}
+    cycles = len(loads) + dut.latency + columns
+    outputs = trace(dut, [*loads, go, *[idle] * (dut.latency + columns)], ["psum"])
+    assert lanes(outputs[cycles - columns]["psum"], 18, columns)[0] == rows * 128 * 128

@@ -1,0 +1,85 @@
+import random
+
+import pytest
+from hw.reference import steps
+from hw.streams import simulate, small_config
+from systolith_hw.loops import TileLoop
+
+OUTPUTS = ["m_rows", "n_columns", "k_depth", "k_left", "n_left", "k_position", "n_position"]
+FLAGS = ["first_k", "first_n", "last_k", "last_n", "last_m", "last"]
+
+
+def nest(dimensions, columns, k_step):
+    """The iterations of the loop nest, each as a dict of what the component shows of it."""
+    m, k, n = dimensions["m"], dimensions["k"], dimensions["n"]
+    for batch in range(dimensions["batch"]):
+        for m_position, m_rows in steps(m, dimensions["m_block"]):
+            for n_position, n_columns in steps(n, columns):
+                for k_position, k_depth in steps(k, k_step):
+                    last_k = k_position + k_depth == k
+                    last_n = n_position + n_columns == n
+                    last_m = m_position + m_rows == m
+                    yield {
+                        "m_rows": m_rows,
+                        "n_columns": n_columns,
+                        "k_depth": k_depth,
+                        "k_left": k - k_position,
+                        "n_left": n - n_position,
+                        "k_position": k_position,
+                        "n_position": n_position,
+                        "first_k": k_position == 0,
+                        "first_n": n_position == 0,
+                        "last_k": last_k,
+                        "last_n": last_n,
+                        "last_m": last_m,
+                        "last": last_k and last_n and last_m and batch == dimensions["batch"] - 1,
+                    }
+
+
+def check(cases, config, max_k_step, seed, *, idle):
+    """Walk nests one after the other, pausing at random, and compare every iteration."""
+    dut = TileLoop(config, max_k_step=max_k_step)
+    rng = random.Random(seed)
+
+    async def bench(ctx):
+        for dimensions, k_step in cases:
+            ctx.set(dut.load, 1)
+            ctx.set(dut.dimensions, dimensions)
+            ctx.set(dut.advance, rng.randrange(2))
+            await ctx.tick()
+            ctx.set(dut.load, 0)
+            ctx.set(dut.dimensions, dict.fromkeys(dimensions, 3))
+            ctx.set(dut.k_step, k_step)
+            for expected in nest(dimensions, config.columns, k_step):
+                advance = False
+                while not advance:
+                    advance = rng.random() >= idle
+                    ctx.set(dut.advance, advance)
+                    sampled = [getattr(dut, name) for name in OUTPUTS + FLAGS]
+                    _, _, *values = await ctx.tick().sample(*sampled)
+                    assert dict(zip(OUTPUTS + FLAGS, values, strict=True)) == expected
+
+    simulate(dut, bench)
+
+
+@pytest.mark.parametrize("idle", [0, 0.5])
+def test_sim_random(idle):
+    config = small_config(columns=8)
+    rng = random.Random(5)
+    cases = []
+    for _ in range(25):
+        sizes = {"m": rng.randint(1, 12), "k": rng.randint(1, 40), "n": rng.randint(1, 30)}
+        cases.append(
+            (sizes | {"batch": rng.randint(1, 3), "m_block": rng.randint(1, 8)}, rng.choice([4, 16]))
+        )
+    check(cases, config, 16, seed=1, idle=idle)
+
+
+def test_sim_boundaries():
+    """Sizes round the steps, and the largest of each."""
+    config = small_config()
+    one = {"m": 1, "k": 1, "n": 1, "batch": 1, "m_block": 1}
+    cases = [(one | {name: size}, 4) for name in ("k", "n") for size in (3, 4, 5, 8)]
+    cases += [(one | {"m": m, "m_block": 8}, 4) for m in (1, 7, 8, 9, 16)]
+    cases += [(one | {"k": 2**24 - 1}, 2**24 - 1), (one | {"batch": 40}, 4)]
+    check(cases, config, 2**24 - 1, seed=2, idle=0.2)

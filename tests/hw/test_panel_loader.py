@@ -1,0 +1,94 @@
+import random
+
+import pytest
+from hw.reference import Credits, Fetch, row_requests
+from hw.streams import STALLS, accept, drive, simulate, small_config
+from systolith_hw.messages import Target
+from systolith_hw.panel_loader import PanelLoader
+
+DEPTH = 32
+
+
+def random_panel(rng, config):
+    rows = rng.randint(1, 4)
+    start, stride = (4 * rng.randrange(1 << 30) for _ in range(2))
+    return Fetch(
+        addresses=[start + row * stride for row in range(rows)],
+        bytes=rng.randint(1, config.burst_lines * config.line_bytes),
+        line=rng.randrange(1 << 15),
+        later_sweep=rng.randrange(2),
+        block=rng.randrange(1 << 16),
+        slot=rng.randrange(4),
+    ), stride
+
+
+@pytest.mark.parametrize(("idle", "stall"), STALLS)
+def test_sim_random(idle, stall):
+    config = small_config(burst_bytes=16, b_buffer_lines=DEPTH)
+    rng = random.Random(17)
+    panels = [random_panel(rng, config) for _ in range(60)]
+    dut = PanelLoader(config, depth=DEPTH, target=Target.B_BUFFER)
+    expected = list(
+        row_requests([panel for panel, _ in panels], config, target=Target.B_BUFFER.value, depth=DEPTH)
+    )
+    payloads = [
+        {
+            "address": panel.addresses[0] % (1 << 32),
+            "stride": stride,
+            "rows": len(panel.addresses),
+            "lines": panel.lines(config),
+            "beats": -(-panel.bytes // config.bus_bytes),
+            "order": {"line": panel.line, "later_sweep": panel.later_sweep, "block": panel.block},
+            "slot": panel.slot,
+        }
+        for panel, stride in panels
+    ]
+    credits = Credits(dut, DEPTH, seed=3)
+
+    async def feed(ctx):
+        await drive(ctx, dut.panels, payloads, rng=random.Random(1), idle=idle)
+
+    async def take(ctx):
+        stalls = random.Random(2)
+        for request, order in expected:
+            sample = tuple(getattr(dut.order, name) for name in order)
+            got, *got_order, idle_now = await accept(
+                ctx, dut.requests, rng=stalls, stall=stall, sample=(*sample, dut.idle)
+            )
+            assert got == request
+            assert dict(zip(order, got_order, strict=True)) == order
+            assert not idle_now
+        last, stride = panels[-1]
+        assert ctx.get(dut.idle)
+        assert ctx.get(dut.end_address) == (last.addresses[-1] + stride) % (1 << 32)
+
+    simulate(dut, feed, take, background=[credits.run])
+    assert credits.reserved == sum(len(p.addresses) * p.lines(config) for p, _ in panels)
+
+
+def test_sim_waits_for_room():
+    """A panel is begun in the cycle in which there is room for all of it, and not before."""
+    config = small_config(b_buffer_lines=DEPTH)
+    dut = PanelLoader(config, depth=DEPTH, target=Target.B_BUFFER)
+    payload = {"address": 0, "stride": 4, "rows": 3, "lines": 1, "beats": 1, "order": {}, "slot": 0}
+
+    async def bench(ctx):
+        ctx.set(dut.requests.ready, 1)
+        ctx.set(dut.free, 2)
+        ctx.set(dut.panels.payload, payload)
+        ctx.set(dut.panels.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.panels.valid, 0)
+        for _ in range(5):
+            _, _, reserve, valid = await ctx.tick().sample(dut.reserve, dut.requests.valid)
+            assert (reserve, valid) == (0, 0)
+        ctx.set(dut.free, 3)
+        assert ctx.get(dut.reserve) == 3
+        for _ in range(3):
+            await ctx.tick()
+            assert ctx.get(dut.requests.valid)
+        await ctx.tick()
+        assert not ctx.get(dut.requests.valid)
+        assert ctx.get(dut.idle)
+
+    simulate(dut, bench)

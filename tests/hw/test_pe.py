@@ -1,0 +1,68 @@
+import random
+
+import pytest
+from hw.streams import signed, trace
+from systolith_hw.pe import ProcessingElement
+
+
+def stimuli(rng, cycles, operand_bits, psum_bits):
+    def operand():
+        low, high = -(1 << operand_bits - 1), (1 << operand_bits - 1) - 1
+        return rng.choice([low, high, rng.randint(low, high)])
+
+    inputs = [
+        {
+            "a_in": operand(),
+            "swap_in": rng.random() < 0.3,
+            "weight": operand(),
+            "load": rng.random() < 0.5,
+            "psum_in": rng.randrange(-(1 << psum_bits - 1), 1 << psum_bits - 1),
+        }
+        for _ in range(cycles)
+    ]
+    inputs[0] |= {"load": True, "swap_in": False}
+    inputs[1] |= {"swap_in": True}
+    return inputs
+
+
+def weight_in_use(inputs, cycle):
+    """The weight loaded last before the last swap up to this cycle."""
+    swap = max(t for t in range(cycle + 1) if inputs[t]["swap_in"])
+    return inputs[max(t for t in range(swap) if inputs[t]["load"])]["weight"]
+
+
+@pytest.mark.parametrize(("operand_bits", "psum_bits"), [(8, 17), (8, 22), (4, 9), (3, 4)])
+def test_sim_random(operand_bits, psum_bits):
+    inputs = stimuli(random.Random(operand_bits), 400, operand_bits, psum_bits)
+    dut = ProcessingElement(operand_bits=operand_bits, psum_bits=psum_bits)
+    outputs = trace(dut, inputs, ["a_out", "swap_out", "psum_out"])
+    for t in range(1, len(inputs) - ProcessingElement.LATENCY):
+        assert signed(outputs[t + 1]["a_out"], operand_bits) == inputs[t]["a_in"]
+        assert outputs[t + 1]["swap_out"] == inputs[t]["swap_in"]
+        psum_in = inputs[t + ProcessingElement.LATENCY - 1]["psum_in"]
+        expected = psum_in + inputs[t]["a_in"] * weight_in_use(inputs, t)
+        assert outputs[t + ProcessingElement.LATENCY]["psum_out"] == signed(expected, psum_bits)
+
+
+def test_sim_load_in_the_cycle_of_a_swap():
+    """It takes effect after the swap."""
+    quiet = {"a_in": 1, "swap_in": 0, "load": 0, "weight": 0, "psum_in": 0}
+    inputs = [
+        quiet | {"load": 1, "weight": 3},
+        quiet | {"load": 1, "weight": 5, "swap_in": 1},
+        quiet,
+        quiet | {"swap_in": 1},
+        *[quiet] * 4,
+    ]
+    outputs = trace(ProcessingElement(operand_bits=8, psum_bits=20), inputs, ["psum_out"])
+    assert [signed(cycle["psum_out"], 20) for cycle in outputs[4:8]] == [3, 3, 5, 5]
+
+
+def test_sim_latency():
+    """Measured from one activation among zeros."""
+    quiet = {"a_in": 0, "swap_in": 0, "load": 0, "weight": 0, "psum_in": 0}
+    inputs = [quiet | {"load": 1, "weight": 7}, quiet | {"swap_in": 1}, quiet | {"a_in": 2}, *[quiet] * 6]
+    outputs = trace(ProcessingElement(operand_bits=8, psum_bits=20), inputs, ["psum_out"])
+    sums = [cycle["psum_out"] for cycle in outputs]
+    assert sums.index(14) - 2 == ProcessingElement.LATENCY
+    assert sums.count(14) == 1
