@@ -57,6 +57,7 @@ class Device(abc.ABC):
         self.idle_workspaces = []
         self._allocator = Allocator(memory_base, memory_bytes, self.alignment_bytes)
         self._submitted = 0
+        self._earlier = []
 
     def __enter__(self):
         return self
@@ -209,7 +210,30 @@ class Device(abc.ABC):
         NoProgress
         """
         self.check_open()
-        return self._collect()
+        earlier, self._earlier = self._earlier, []
+        return earlier + self._collect()
+
+    def execute(self, descriptors):
+        """Submit descriptors and wait for them; what was submitted before is kept for :meth:`collect`.
+
+        Parameters
+        ----------
+        descriptors : sequence of Descriptor
+
+        Returns
+        -------
+        list of (Descriptor, Completion, float)
+            As from :meth:`collect`, for these alone.
+
+        Raises
+        ------
+        NoProgress
+        """
+        self.submit(descriptors)
+        ended = self._collect()
+        first = len(ended) - len(descriptors)
+        self._earlier += ended[:first]
+        return ended[first:]
 
     def queue(self):
         """A :class:`~systolith.queue.Queue`: several GEMMs that the device runs back to back."""
@@ -235,6 +259,7 @@ class Device(abc.ABC):
     def reset(self):
         """Forget everything submitted and make the device usable again. Memory stays as it is."""
         self.check_open()
+        self._earlier = []
         self._reset()
 
     def close(self):

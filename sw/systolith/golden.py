@@ -233,7 +233,7 @@ def _completion(descriptor, code, *, reason=Reject.NONE, fault_address=0):
         reason=reason,
         fault_address=fault_address,
         tag=descriptor.tag,
-        counters=None,  # type: ignore[arg-type]  # zeros would claim to have been counted
+        counters=None,  # zeros would claim to have been counted
     )
 
 

@@ -122,10 +122,10 @@ class Operand:
         whose memory the host can see it is that memory. Valid while this object lives.
     """
 
-    __slots__ = ("_lease", "address", "array", "shape", "staged", "stride")
+    __slots__ = ("address", "array", "lease", "shape", "staged", "stride")
 
     def __init__(self, device, lease, address, shape, stride):
-        self._lease = lease
+        self.lease = lease
         self.address = address
         self.shape = shape
         self.stride = stride

@@ -132,13 +132,13 @@ class Queue:
         Pending
         """
         device = self._device
-        _check_operand("a", a)
+        self._check_operand("a", a)
         resident = isinstance(b, PackedWeight)
         if resident:
             layout = _resident_layout(device, b, b_layout)
         else:
             layout = check_layout("kn" if b_layout is None else b_layout)
-            _check_operand("b", b)
+            self._check_operand("b", b)
         m, k = a.shape[-2:]
         b_k, n = b.shape[-2:] if layout is BLayout.KN else b.shape[:-3:-1]
         if k != b_k:
@@ -216,8 +216,7 @@ class Queue:
             device.write(operand.address, operand.staged)
         submitted = [descriptor for each in pending for descriptor in each._descriptors]
         try:
-            device.submit(submitted)
-            ended = device.collect()
+            ended = device.execute(submitted)
         except BaseException:
             if not device.closed:
                 device.reset()
@@ -232,6 +231,12 @@ class Queue:
         if failure is not None:
             failure.completions = [completion for _, completion, _ in ended]
             raise failure
+
+    def _check_operand(self, name, operand):
+        if not isinstance(operand, Operand):
+            check_matrix(name, operand)
+        elif operand.lease is not self._lease:
+            raise ValueError(f"{name} is an operand of another queue")
 
     def _operand(self, address, shape, stride):
         operand = Operand(self._device, self._lease, address, shape, stride)
@@ -322,7 +327,7 @@ class Pending:
         self._keep = None
         self.record = Record(
             label,
-            sum(run.count for run in runs.runs),
+            sum(run.size for run in runs.runs),
             problem.m * runs.m_factor,
             problem.k,
             problem.n,
@@ -364,11 +369,6 @@ class Pending:
 
 _OUTPUTS = {"int32": Output.INT32, "int8": Output.INT8}
 _DTYPES = {Output.INT32: np.dtype("<i4"), Output.INT8: np.dtype("i1")}
-
-
-def _check_operand(name, operand):
-    if type(operand) is not Operand:
-        check_matrix(name, operand)
 
 
 def _resident_layout(device, weight, b_layout):

@@ -41,9 +41,9 @@ class Placement(NamedTuple):
 
 
 class Run(NamedTuple):
-    """``count`` products whose A and B are ``a_step`` and ``b_step`` matrices apart."""
+    """``size`` products whose A and B are ``a_step`` and ``b_step`` matrices apart."""
 
-    count: int
+    size: int
     a_start: int
     a_step: int
     b_start: int
@@ -194,13 +194,13 @@ def descriptors(problem, batches, placement, config):
     a_matrix = rows * placement.a_stride
     b_matrix = (problem.k if kn else problem.n) * placement.b_stride
     d_matrix = rows * placement.d_stride
-    d_part = d_matrix * sum(run.count for run in batches.runs)
+    d_part = d_matrix * sum(run.size for run in batches.runs)
     result = []
     for part, (k_start, k_size) in enumerate(parts):
         index = 0
         for run in batches.runs:
             for m_start, m_size in _pieces(rows, M_MAX):
-                for start, count in _pieces(run.count, BATCH_MAX):
+                for start, count in _pieces(run.size, BATCH_MAX):
                     a_index = run.a_start + start * run.a_step
                     b_index = run.b_start + start * run.b_step
                     result.append(
@@ -234,7 +234,7 @@ def descriptors(problem, batches, placement, config):
                             d_batch_stride=d_matrix if count > 1 else 0,
                         )
                     )
-            index += run.count
+            index += run.size
     return tuple(result)
 
 

@@ -10,7 +10,14 @@ from systolith import ArrayConfig
 CONFIGS = {
     "default": ArrayConfig(),
     "2x8-narrow": ArrayConfig(
-        rows=2, columns=8, axi_data_bits=32, a_buffer_lines=64, b_buffer_lines=128, accumulator_rows=16
+        rows=2,
+        columns=8,
+        axi_data_bits=32,
+        a_buffer_lines=16,
+        b_buffer_lines=128,
+        accumulator_rows=4,
+        epilogue_lanes=2,
+        descriptor_slots=2,
     ),
     "8x2-wide": ArrayConfig(
         rows=8, columns=2, axi_data_bits=512, a_buffer_lines=16, b_buffer_lines=64, accumulator_rows=8
@@ -27,6 +34,10 @@ CONFIGS = {
         descriptor_slots=2,
     ),
 }
+
+RUNS = [("golden", name) for name in CONFIGS]
+RUNS += [("rtl", name) for name in ("default", "2x8-narrow", "8x2-wide")]  # building a model takes its time
+"""Targets and configurations to run the property-based tests with."""
 
 SIZES = st.one_of(st.integers(1, 200), st.sampled_from([1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 65, 127, 128]))
 SMALL_SIZES = st.one_of(st.integers(1, 40), st.sampled_from([1, 2, 7, 8, 9, 16, 17]))

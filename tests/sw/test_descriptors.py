@@ -1,14 +1,16 @@
 """Descriptors with every option on every target: the bits of D, and not one byte beside it."""
 
 import dataclasses
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from sw.cases import CONFIGS, SIZES, SMALL_SIZES, Epilogue, check_property, epilogues, fill
+from sw.cases import CONFIGS, RUNS, SIZES, SMALL_SIZES, Epilogue, check_property, epilogues, fill
 from sw.oracle import gemm, parameters
 from systolith import ArrayConfig
 from systolith_hw import BLayout, Code, Descriptor, Output
+from systolith_sim.timing import MemoryTiming
 
 EXAMPLES = {"golden": 120, "rtl": 25}
 
@@ -135,9 +137,33 @@ def check(device, case):
     np.testing.assert_array_equal(actual, expected)
 
 
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-@pytest.mark.parametrize("target", ["golden", "rtl"])
-def test_every_option(open_shared, target, config):
+@pytest.mark.parametrize(("target", "name"), RUNS)
+def test_every_option(open_shared, target, name):
+    config = CONFIGS[name]
     device = open_shared(target, config)
     sizes = SIZES if target == "golden" else SMALL_SIZES
     check_property(lambda case: check(device, case), cases(config, sizes), examples=EXAMPLES[target])
+
+
+@pytest.mark.parametrize("name", ["2x8-narrow", "8x2-wide"])
+def test_every_option_with_stalls(open_shared, name):
+    """Whatever the memory does, the bits are the same."""
+    config = CONFIGS[name]
+    device = open_shared("rtl", config)
+    timing = device.simulator.timing
+
+    def check_with(case):
+        device.simulator.set_timing(
+            MemoryTiming(
+                latency_cycles=1 + case.seed % 90,
+                read_bandwidth=Fraction(1, 1 + case.seed % 3),
+                stall_probability=case.seed % 7 / 10,
+                seed=case.seed,
+            )
+        )
+        check(device, case)
+
+    try:
+        check_property(check_with, cases(config, SMALL_SIZES), examples=15)
+    finally:
+        device.simulator.set_timing(timing)

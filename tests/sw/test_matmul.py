@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from sw.cases import CONFIGS, SIZES, SMALL_SIZES, Epilogue, check_property, epilogues, fill
+from sw.cases import CONFIGS, RUNS, SIZES, SMALL_SIZES, Epilogue, check_property, epilogues, fill
 from sw.oracle import gemm
 from systolith import ArrayConfig, OutOfDeviceMemory, PackedWeight, matmul, open_device
 from systolith_hw.config import K_MAX
@@ -73,10 +73,9 @@ def check(device, case):
     device.trace.clear()
 
 
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-@pytest.mark.parametrize("target", ["golden", "rtl"])
-def test_matmul(open_shared, target, config):
-    device = open_shared(target, config)
+@pytest.mark.parametrize(("target", "name"), RUNS)
+def test_matmul(open_shared, target, name):
+    device = open_shared(target, CONFIGS[name])
     sizes = SIZES if target == "golden" else SMALL_SIZES
     check_property(lambda case: check(device, case), cases(sizes), examples=EXAMPLES[target])
 

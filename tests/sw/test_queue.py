@@ -1,5 +1,6 @@
 """Queues: several products from shared operands, run as one."""
 
+import dataclasses
 import gc
 
 import numpy as np
@@ -162,6 +163,24 @@ def test_failure_leaves_the_others(monkeypatch, x):
         bad._error = None
         with pytest.raises(DescriptorRejected, match="ALIGNMENT"):
             queue.run()
+
+
+def test_operand_of_another_queue(golden, x):
+    operand = golden.queue().upload(x)
+    queue = golden.queue()
+    with pytest.raises(ValueError, match=r"^a is an operand of another queue$"):
+        queue.matmul(operand, random(48, 8))
+    with pytest.raises(ValueError, match=r"^b is an operand of another queue$"):
+        queue.matmul(x, operand, b_layout="nk")
+
+
+def test_queue_beside_submitted_descriptors(golden, x):
+    """What was submitted by hand is still there to be waited for."""
+    matmul(x, x, device=golden, b_layout="nk")
+    (descriptor,) = golden.trace[0].descriptors
+    golden.submit([dataclasses.replace(descriptor, tag=7)])
+    np.testing.assert_array_equal(matmul(x, x, device=golden, b_layout="nk"), gemm(x, x, b_layout="nk"))
+    assert [completion.tag for completion in golden.wait()] == [7]
 
 
 def test_too_large_runs_at_once(x):

@@ -4,11 +4,20 @@ import numpy as np
 import pytest
 from sw.cases import CONFIGS
 from sw.oracle import gemm
-from systolith import BusError, ConfigurationMismatch, NoProgress, PackedWeight, matmul
+from systolith import (
+    BusError,
+    ConfigurationMismatch,
+    NoProgress,
+    PackedWeight,
+    TargetUnavailable,
+    matmul,
+    open_device,
+)
 from systolith.simulated import SimulatedDevice
 from systolith_hw import Code, Reject
+from systolith_sim.errors import MissingToolError
 
-CONFIG = CONFIGS["4x4-small"]
+CONFIG = CONFIGS["2x8-narrow"]
 A = np.random.default_rng(0).integers(-128, 128, (9, 30), np.int8)
 B = np.random.default_rng(1).integers(-128, 128, (30, 11), np.int8)
 
@@ -72,7 +81,7 @@ def test_rejected(rtl):
         Reject.ZERO_SIZE: {"n": 0},
         Reject.OVERFLOW_POSSIBLE: {"k": 1 << 20},
         Reject.CAPACITY: {"m_block": 5},
-        Reject.ALIGNMENT: {"b_stride": 12},
+        Reject.ALIGNMENT: {"b_stride": 13},
     }
     cases = [(reason, type(good)(**vars(good) | change)) for reason, change in bad.items()]
     rtl.submit([each for _, each in cases])
@@ -98,9 +107,26 @@ def test_no_progress(rtl, monkeypatch):
 
 def test_wrong_configuration(rtl):
     other = CONFIGS["default"]
-    with pytest.raises(ConfigurationMismatch, match="rows must be 16, the device reports 4") as info:
+    with pytest.raises(ConfigurationMismatch, match="rows must be 16, the device reports 2") as info:
         SimulatedDevice("rtl", other, _Borrowed(rtl.simulator))
     assert {"rows", "columns", "axi_data_bits", "config_hash"} <= set(info.value.differences)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MissingToolError("g++ is missing: install g++"), "target rtl: g++ is missing: install g++"),
+        (ModuleNotFoundError(name="amaranth"), "target rtl needs the Python module amaranth"),
+    ],
+)
+def test_unavailable(monkeypatch, error, message):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("systolith_sim.model.open_simulator", fail)
+    with pytest.raises(TargetUnavailable) as info:
+        open_device("rtl")
+    assert str(info.value) == message
 
 
 class _Borrowed:
