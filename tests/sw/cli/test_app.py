@@ -1,0 +1,47 @@
+"""The program as a whole."""
+
+import subprocess
+import sys
+
+import pytest
+import systolith.cli
+
+
+def test_help(systolith):
+    result = systolith("--help")
+    assert result.code == 0
+    assert all(f" {name} " in result.out for name in ("doctor", "run", "gemm", "export"))
+    assert systolith().out == result.out
+
+
+@pytest.mark.parametrize("command", ["doctor", "run", "gemm", "export"])
+def test_command_help(systolith, command):
+    result = systolith(command, "--help")
+    assert result.code == 0
+    assert "--json" in result.out
+
+
+def test_unknown_command(fails):
+    assert fails("frobnicate") == "No such command 'frobnicate'."
+
+
+def test_unknown_option(fails):
+    assert fails("doctor", "--frobnicate") == "No such option: --frobnicate"
+
+
+def test_help_is_quick():
+    """Help must not wait for torch, transformers or the hardware's language."""
+    script = "import sys, systolith.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    modules = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "systolith" in modules
+    assert not {"torch", "transformers", "amaranth", "systolith_sim"} & set(modules)
+
+
+def test_main_is_the_entry_point(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["systolith", "gemm", "-m", "0", "-k", "1", "-n", "1"])
+    with pytest.raises(SystemExit) as end:
+        systolith.cli.main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("systolith: Invalid value for '-m'")

@@ -1,0 +1,141 @@
+"""systolith gemm."""
+
+import itertools
+
+import numpy as np
+import pytest
+from sw.oracle import gemm
+from systolith.cli.gemm import expected, random_problem
+
+KEYS = {"mismatches", "cycles", "roofline_cycles", "ratio", "counters", "sim_hz", "utilization", "seconds"}
+TARGETS = ["golden", pytest.param("rtl", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("b_layout", "out"), [*itertools.product(["kn", "nk"], ["int32", "int8"])])
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (5, 7, 9, 1), (17, 33, 6, 3)], ids=str)
+def test_gemm(systolith, target, b_layout, out, sizes):
+    m, k, n, batch = sizes
+    result = systolith(
+        *("gemm", "-m", m, "-k", k, "-n", n, "--batch", batch, "--b-layout", b_layout, "--out", out),
+        *("--seed", 3, "--target", target, "--array", "4x4", "--json"),
+    )
+    assert result.code == 0
+    data = result.json
+    assert data.keys() >= KEYS
+    assert data["mismatches"] == 0
+    assert data["first_mismatch"] is None
+    assert data["macs"] == batch * m * k * n
+    assert data["elements"] == batch * m * n
+    assert data["roofline_cycles"] >= batch * m * k * n / 16
+    if target == "golden":
+        assert [data[name] for name in ("cycles", "ratio", "counters", "sim_hz")] == [None] * 4
+        return
+    counters = data["counters"]
+    assert sum(value for name, value in counters.items() if name != "total") == counters["total"]
+    assert counters["total"] == data["cycles"] >= data["roofline_cycles"]
+    assert data["ratio"] == pytest.approx(data["cycles"] / data["roofline_cycles"])
+    assert data["sim_hz"] > 0
+
+
+@pytest.mark.slow
+def test_gemm_memory_timing(systolith):
+    def cycles(*options):
+        arguments = ("gemm", "-m", 9, "-k", 40, "-n", 12, "--array", "4x4", "--json", *options)
+        data = systolith(*arguments).json
+        assert data["mismatches"] == 0
+        return data["cycles"]
+
+    usual = cycles()
+    assert cycles("--mem-latency", 400) > usual + 300
+    stalled = cycles("--mem-stall", 0.5)
+    assert stalled > usual
+    assert cycles("--mem-stall", 0.5) == stalled
+    assert cycles("--mem-stall", 0.5, "--seed", 1) != stalled
+
+
+@pytest.mark.slow
+def test_gemm_rendered(systolith):
+    result = systolith("gemm", "-m", 9, "-k", 40, "-n", 12, "--array", "4x4")
+    assert result.code == 0
+    assert "1 × 9×40×12, B kn, int32, on rtl" in result.out
+    assert "all 108 elements equal NumPy's" in result.out
+    for name in ("total", "compute", "wait_a", "wait_b", "wait_output", "fill", "drain"):
+        assert f"  {name} " in result.out
+    assert "× roofline" in result.out
+    assert "cycles simulated per second" in result.out
+
+
+def test_gemm_rendered_without_cycles(systolith):
+    result = systolith("gemm", "-m", 2, "-k", 3, "-n", 4, "--target", "golden", "--relu")
+    assert result.code == 0
+    assert "the target golden has no notion of cycles" in result.out
+
+
+def test_gemm_mismatch(systolith, monkeypatch):
+    import systolith.cli.gemm as command
+
+    right = command.matmul
+
+    def wrong(*operands, **options):
+        result = right(*operands, **options)
+        result[0, 1, 2] += 5
+        return result
+
+    monkeypatch.setattr(command, "matmul", wrong)
+    arguments = ("gemm", "-m", 2, "-k", 3, "-n", 4, "--target", "golden")
+    result = systolith(*arguments, "--json")
+    assert result.code == 1
+    data = result.json
+    assert data["mismatches"] == 1
+    first = data["first_mismatch"]
+    assert first["index"] == [0, 1, 2]
+    assert first["got"] == first["wanted"] + 5
+    rendered = systolith(*arguments)
+    assert rendered.code == 1
+    assert f"1 of 8 elements are wrong: element [0, 1, 2] is {first['got']}, not" in rendered.out
+
+
+@pytest.mark.parametrize(("b_layout", "out"), [*itertools.product(["kn", "nk"], ["int32", "int8"])])
+@pytest.mark.parametrize("relu", [False, True])
+def test_expected(b_layout, out, relu):
+    problem = random_problem(m=5, k=300, n=7, batch=2, b_layout=b_layout, out=out, seed=1)
+    result = expected(problem, b_layout=b_layout, relu=relu)
+    wanted = gemm(problem.a, problem.b, b_layout=b_layout, relu=relu, out=out, **problem.epilogue)
+    np.testing.assert_array_equal(result, wanted)
+    if out == "int8":
+        assert len(np.unique(result)) > 20
+        assert result.max() == 127
+
+
+def test_gemm_wrong(fails):
+    gemm_1 = ("gemm", "-m", 1, "-k", 1, "-n", 1, "--target", "golden")
+    assert fails("gemm", "-m", 1, "-k", 1) == "Missing option '-n'."
+    assert fails("gemm", "-m", 0, "-k", 1, "-n", 1).startswith("Invalid value for '-m': ")
+    assert fails(*gemm_1, "--b-layout", "mn").startswith("Invalid value for '--b-layout': ")
+    assert fails(*gemm_1, "--array", "16").startswith(
+        "Invalid value for --array: array must look like '16x16' or '16x16-axi128-a4096', not '16'"
+    )
+    assert fails(*gemm_1, "--array", "3x4") == (
+        "Invalid value for --array: rows must be a power of two from 2 to 64, not 3"
+    )
+    assert fails(*gemm_1[:-1], "board") == "target must be one of golden, rtl, not 'board'"
+    assert fails(*gemm_1, "--mem-latency", 3) == (
+        "Invalid value for --mem-latency, --mem-stall: the target golden has no memory timing"
+    )
+    assert fails("gemm", "-m", 1, "-k", 131072, "-n", 1, "--target", "golden") == (
+        "Invalid value: K must be at most 131071, beyond which int32 could overflow, not 131072"
+    )
+
+
+def test_gemm_device_error(fails, monkeypatch):
+    import systolith.cli.gemm as command
+    from systolith import BusError
+
+    def broken(*operands, **options):
+        raise BusError("read", 0x1234)
+
+    monkeypatch.setattr(command, "matmul", broken)
+    assert fails("gemm", "-m", 1, "-k", 1, "-n", 1, "--target", "golden", code=1) == (
+        "bus error: the read at address 0x00001234 failed"
+    )
