@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 
 __all__ = ["CONTRACT_VERSION", "K_MAX", "ArrayConfig"]
 
@@ -110,21 +111,19 @@ class ArrayConfig:
     def parse(cls, text, **overrides):
         """Make a configuration from ``"RxC"`` or from the stable text form of :meth:`__str__`.
 
+        The parts of the text form may be left out, and come in any order.
+
         Raises
         ------
         ValueError
             If ``text`` is neither.
         """
-        shape, *parts = text.split("-")
-        try:
-            rows, columns = (int(side) for side in shape.lower().split("x"))
-            values = {"rows": rows, "columns": columns}
-            prefixes = {prefix: field for field, prefix in _TEXT_FORM}
-            for part in parts:
-                prefix = part.rstrip("0123456789")
-                values[prefixes[prefix]] = int(part[len(prefix) :])
-        except (ValueError, KeyError):
-            raise ValueError(f"array must look like '16x16' or '16x16-axi128-a4096', not {text!r}") from None
+        parts = _TEXT.findall(text) if _TEXT_WHOLE.fullmatch(text) else []
+        names = {prefix: field for field, prefix in _TEXT_FORM}
+        names |= {"": "rows", "x": "columns", "X": "columns"}
+        values = {names[prefix]: int(value) for prefix, value in parts if prefix in names}
+        if not parts or len(values) != len(parts):
+            raise ValueError(f"array must look like '16x16' or '16x16-axi128-a4096', not {text!r}")
         return cls(**{**values, **overrides})
 
     def __str__(self):
@@ -193,7 +192,7 @@ class ArrayConfig:
         return -(-k // self.line_bytes)
 
     def max_m_block(self, k):
-        """Rows of A that may be held at once for a given K; 0 if not even one row fits."""
+        """Rows of A that may be held at once for a given K ≥ 1; 0 if not even one row fits."""
         return min(self.accumulator_rows, self.a_buffer_lines // self.k_lines(k))
 
 
@@ -207,3 +206,6 @@ _TEXT_FORM = (
     ("outstanding", "o"),
     ("descriptor_slots", "ds"),
 )
+
+_TEXT_WHOLE = re.compile("[0-9]+[xX][0-9]+(-[a-z]+[0-9]+)*")
+_TEXT = re.compile("([a-z]*)([0-9]+)", re.IGNORECASE)

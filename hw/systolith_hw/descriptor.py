@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import operator
 import struct
 
 from .config import K_MAX, PARAMETER_BYTES
@@ -137,6 +138,16 @@ COMPLETION_FIELDS = {
 _DERIVED = {"opcode", "reserved", "reserved_m", "reserved_k", "reserved_n"}
 
 
+_KINDS = {"b_layout": BLayout, "output": Output} | dict.fromkeys(("parameters", "relu", "interrupt"), bool)
+
+_CHECKS = tuple(
+    (name, _KINDS.get(name, int), 1 << field.width)
+    for name, field in DESCRIPTOR_FIELDS.items()
+    if name not in _DERIVED
+)
+"""Name, type and bound of every field that a :class:`Descriptor` is made with."""
+
+
 def _pack(fields, values):
     words = [0] * (RECORD_BYTES // 4)
     for name, field in fields.items():
@@ -145,6 +156,8 @@ def _pack(fields, values):
 
 
 def _unpack(fields, data):
+    if len(data) != RECORD_BYTES:
+        raise ValueError(f"a record must have {RECORD_BYTES} bytes, not {len(data)}")
     words = struct.unpack("<16I", data)
     return {name: words[field.word] >> field.lsb & ((1 << field.width) - 1) for name, field in fields.items()}
 
@@ -167,6 +180,8 @@ class Descriptor:
 
     Raises
     ------
+    TypeError
+        If a field is not an integer.
     ValueError
         If a field does not fit its width.
     """
@@ -194,11 +209,13 @@ class Descriptor:
     tag: int = 0
 
     def __post_init__(self):
-        for name, field in DESCRIPTOR_FIELDS.items():
-            if name not in _DERIVED and not 0 <= getattr(self, name) < 1 << field.width:
-                raise ValueError(
-                    f"{name} must be an unsigned number of {field.width} bits, not {getattr(self, name)}"
-                )
+        for name, kind, limit in _CHECKS:
+            value = getattr(self, name)
+            if not 0 <= operator.index(value) < limit:
+                bits = limit.bit_length() - 1
+                raise ValueError(f"{name} must be an unsigned number of {bits} bits, not {value}")
+            if type(value) is not kind:
+                object.__setattr__(self, name, kind(operator.index(value)))
 
     def pack(self):
         """The 64 bytes that the device fetches."""
@@ -218,10 +235,6 @@ class Descriptor:
         derived = {name: values.pop(name) for name in _DERIVED}
         if derived.pop("opcode") != 1 or any(derived.values()):
             raise ValueError(f"not a GEMM descriptor: {data.hex()}")
-        values["b_layout"] = BLayout(values["b_layout"])
-        values["output"] = Output(values["output"])
-        for name in ("parameters", "relu", "interrupt"):
-            values[name] = bool(values[name])
         return cls(**values)
 
     def check(self, config):
@@ -259,10 +272,12 @@ class Descriptor:
         """Fewest cycles in which the array and the bus could do this work, each operand moved once.
 
         The largest of ⌈M·K·N ÷ (R·C)⌉, ⌈bytes of A, B and parameters ÷ bus bytes⌉ and ⌈bytes of D ÷
-        bus bytes⌉, for the whole batch.
+        bus bytes⌉, for the whole batch. An operand whose batch stride is 0 is one operand.
         """
         compute = -(-self.macs // config.peak_macs_per_cycle)
-        read_bytes = self.batch * self.k * (self.m + self.n)
+        a_count = self.batch if self.a_batch_stride else 1
+        b_count = self.batch if self.b_batch_stride else 1
+        read_bytes = self.k * (a_count * self.m + b_count * self.n)
         if self.parameters:
             read_bytes += self.n * PARAMETER_BYTES
         write_bytes = self.batch * self.m * self.n * (1 if self.output is Output.INT8 else 4)

@@ -197,6 +197,12 @@ def test_parse():
         "ax16",
         "-16x16",
         "16x16-rows8",
+        "16x16 -a64",
+        "1_6x16",
+        "+16x16",
+        "１６x16",
+        "16x16-a64-a32",
+        "16x16-x8",
     ],
 )
 def test_parse_wrong(text):

@@ -1,6 +1,7 @@
 import dataclasses
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -245,7 +246,7 @@ def test_unpack_wrong_reserved(word, bit):
 
 @pytest.mark.parametrize("size", [0, 63, 65, 128])
 def test_unpack_wrong_size(size):
-    with pytest.raises(struct.error, match="requires a buffer of 64 bytes"):
+    with pytest.raises(ValueError, match=f"^a record must have 64 bytes, not {size}$"):
         Descriptor.unpack(bytes(size))
 
 
@@ -418,3 +419,28 @@ def test_enums_stored():
     ]
     assert [(layout.name, layout.value) for layout in BLayout] == [("KN", 0), ("NK", 1)]
     assert [(output.name, output.value) for output in Output] == [("INT32", 0), ("INT8", 1)]
+
+
+def test_init_plain_integers():
+    """Plain and NumPy integers become what the field holds."""
+    descriptor = gemm(output=np.int64(1), b_layout=1, parameters=1, m=np.int32(3))
+    assert descriptor.output is Output.INT8
+    assert descriptor.b_layout is BLayout.NK
+    assert descriptor.parameters is True
+    assert type(descriptor.m) is int
+
+
+@pytest.mark.parametrize("value", [3.7, "3", None])
+def test_init_wrong_type(value):
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        gemm(m=value)
+
+
+def test_roofline_broadcast():
+    """An operand that the whole batch shares is read once."""
+    config = ArrayConfig(rows=16, columns=16)
+    strides = {"a_batch_stride": 16, "b_batch_stride": 256}
+    own = gemm(batch=8, m=1, k=16, n=16, m_block=1, **strides)
+    shared = gemm(batch=8, m=1, k=16, n=16, m_block=1, **(strides | {"b_batch_stride": 0}))
+    assert own.roofline_cycles(config) == 8 * (1 + 16)
+    assert shared.roofline_cycles(config) == 8 * 4  # D is the bound: 64 bytes each
