@@ -26,17 +26,30 @@ def simulate(dut, *benches, background=(), limit=20_000):
     """Run testbenches to their ends, in ``limit`` cycles at most."""
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
-    for bench in benches:
-        simulator.add_testbench(bench)
-    for bench in background:
-        simulator.add_testbench(bench, background=True)
+    failures = []
+
+    def caught(bench):
+        # The simulator must not be left by an exception before every testbench has started.
+        async def run(ctx):
+            try:
+                await bench(ctx)
+            except Exception as failure:  # noqa: BLE001 (raised again below)
+                failures.append(failure)
+
+        return run
 
     async def watchdog(ctx):
         await ticks(ctx, limit)
         raise AssertionError(f"still running after {limit} cycles")
 
-    simulator.add_testbench(watchdog, background=True)
-    simulator.run()
+    for bench in benches:
+        simulator.add_testbench(caught(bench))
+    for bench in (*background, watchdog):
+        simulator.add_testbench(caught(bench), background=True)
+    while simulator.advance() and not failures:
+        pass
+    if failures:
+        raise failures[0]
 
 
 def trace(dut, stimuli, outputs):

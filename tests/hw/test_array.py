@@ -70,9 +70,9 @@ class Schedule:
 
 def test_init():
     dut = make(8, 4)
+    trace(dut, [], [])
     assert dut.latency == ProcessingElement.LATENCY + 7
     assert dut.swap_to_load == 6
-    trace(dut, [], [])
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(2, 2), (4, 2), (2, 8), (4, 4)])
@@ -83,14 +83,12 @@ def test_sim_tiles(rows, columns):
     schedule = Schedule(dut, rows, columns, seed=rows)
     line_free = row_free = 0
     swapped = -100
-    for number in range(24):
+    for _ in range(24):
         tile = schedule.tile()
         start = max(line_free, swapped + dut.swap_to_load)
         line_free = schedule.load(start, tile, by_column=rng.random() < 0.5)
         swapped = max(row_free, start + dut.LOAD_TO_SWAP)
-        row_free = schedule.compute(
-            swapped, tile, rng.choice([1, 2, rows, rows + columns]) + (number % 7 == 0)
-        )
+        row_free = schedule.compute(swapped, tile, rng.choice([1, 2, rows, rows + columns]))
     assert schedule.wrong_rows() == set()
 
 

@@ -1,0 +1,104 @@
+import itertools
+import random
+
+import pytest
+from hw.streams import signed, simulate
+from systolith_hw.requantize import MULTIPLIER_BITS, SHIFT_BITS, Requantizer
+
+INT32 = (-(1 << 31), (1 << 31) - 1)
+EDGES = [INT32[0], INT32[0] + 1, -129, -128, -1, 0, 1, 127, 128, INT32[1] - 1, INT32[1]]
+
+
+def expected(case):
+    """Exact integers, as the contract words it."""
+    value = case["accumulator"] + case["bias"]
+    low, high = INT32
+    if case["int8"]:
+        value *= case["multiplier"]
+        if case["shift"]:
+            value += 1 << (case["shift"] - 1)
+        value //= 1 << case["shift"]
+        low, high = -128, 127
+    value = min(max(value, low), high)
+    return max(value, 0) if case["relu"] else value
+
+
+def case(accumulator, bias, multiplier, shift, int8, relu):
+    return dict(zip(("accumulator", "bias", "multiplier", "shift", "int8", "relu"),
+                    (accumulator, bias, multiplier, shift, int8, relu), strict=True))  # fmt: skip
+
+
+def run(cases, *, stall, seed):
+    """Send cases through the pipeline, which holds at random, and compare every result."""
+    dut = Requantizer()
+    rng = random.Random(seed)
+    in_flight = []
+
+    async def bench(ctx):
+        for inputs in [*cases, *[case(0, 0, 0, 0, 0, 0)] * Requantizer.LATENCY]:
+            for name, value in inputs.items():
+                ctx.set(getattr(dut, name), value)
+            advance = False
+            while not advance:
+                advance = rng.random() >= stall
+                ctx.set(dut.advance, advance)
+                _, _, result = await ctx.tick().sample(dut.result)
+                if len(in_flight) >= Requantizer.LATENCY:
+                    oldest = in_flight[-Requantizer.LATENCY]
+                    assert signed(result, 32) == expected(oldest), oldest
+            in_flight.append(inputs)
+
+    simulate(dut, bench, limit=20 * len(cases) + 1000)
+
+
+def test_init():
+    assert (MULTIPLIER_BITS, SHIFT_BITS) == (16, 6)
+    run([case(1, 2, 3, 1, 1, 0)], stall=0, seed=0)
+
+
+def test_sim_corners_int32():
+    pairs = itertools.product(EDGES, EDGES, (0, 1))
+    run([case(acc, bias, 65535, 63, 0, relu) for acc, bias, relu in pairs], stall=0, seed=1)
+
+
+def test_sim_corners_int8():
+    """The largest products, with every shift."""
+    corners = itertools.product((INT32[0], -1, 1, INT32[1]), (INT32[0], 0, INT32[1]), (1, 65535), range(64))
+    run([case(*corner, 1, 0) for corner in corners], stall=0, seed=2)
+
+
+def test_sim_rounding():
+    """Halves, and what lies beside them: a half is rounded up, also below zero."""
+    cases = []
+    for shift in range(64):
+        half = (1 << shift) >> 1
+        for value in {half - 1, half, half + 1, 3 * half, 3 * half - 1, 255 * half, 255 * half - 1}:
+            multiplier = 1
+            while value >> 31 and multiplier < 1 << 15:
+                value, multiplier = value >> 1, multiplier << 1
+            value = min(value, INT32[1])
+            cases += [
+                case(sign * value, 0, multiplier, shift, 1, relu) for sign in (1, -1) for relu in (0, 1)
+            ]
+    run(cases, stall=0, seed=3)
+
+
+@pytest.mark.parametrize("stall", [0, 0.5])
+def test_sim_random(stall):
+    rng = random.Random(4)
+
+    def number(bits):
+        return rng.randint(-(1 << bits - 1), (1 << bits - 1) - 1)
+
+    cases = [
+        case(
+            rng.choice([rng.choice(EDGES), number(32), number(16)]),
+            rng.choice([0, rng.choice(EDGES), number(32), number(12)]),
+            rng.choice([0, 1, 65535, rng.randrange(65536)]),
+            rng.choice([0, 1, 63, rng.randrange(64), rng.randrange(24)]),
+            rng.randrange(2),
+            rng.randrange(2),
+        )
+        for _ in range(1200)
+    ]
+    run(cases, stall=stall, seed=5)
