@@ -125,6 +125,7 @@ def test_descriptors_of_large_sizes():
     parts = descriptors(problem, batches((), ()), placement, config)
     assert sum(d.m for d in parts) == problem.m
     assert parts[1].a_address == parts[0].m * 16
+    assert parts[1].d_address == (1 << 29) + parts[0].m * 16
     assert all(d.check(config) is Reject.NONE for d in parts)
 
 
