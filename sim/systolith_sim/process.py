@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -42,12 +43,30 @@ def run_all(commands, *, folder, jobs, environment=None):
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                running.append(_Job(waiting.pop(), folder, environment))
+                with _interrupts_deferred():
+                    running.append(_Job(waiting.pop(), folder, environment))
             time.sleep(_POLL_SECONDS)
             running = [job for job in running if not job.has_ended()]
     finally:
-        for job in running:
-            job.kill()
+        with _interrupts_deferred():
+            for job in running:
+                job.kill()
+
+
+@contextlib.contextmanager
+def _interrupts_deferred():
+    """Keep Ctrl-C from coming between the start of a process and the note of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived = []
+    handler = signal.signal(signal.SIGINT, lambda *arguments: arrived.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if arrived and callable(handler):
+        handler(*arrived[0])
 
 
 class _Job:

@@ -79,10 +79,11 @@ class Simulator:
         If the library is no model, or the memory is not a multiple of 4096 bytes up to 4 GiB.
     """
 
+    _device = None
+
     def __init__(self, library, *, memory_bytes, timing=DEFAULT_TIMING):
         if type(memory_bytes) is not int or memory_bytes % 4096 or not 0 < memory_bytes <= 1 << 32:
             raise ValueError(f"memory_bytes must be a multiple of 4096 up to 4 GiB, not {memory_bytes!r}")
-        self._device = None
         self._call = load_library(library)
         self._memory = np.zeros(memory_bytes, np.uint8)
         self._timing = timing
@@ -259,11 +260,11 @@ class Simulator:
         if isinstance(until, RegisterEquals):
             while self.read_register(until.offset) & until.mask != until.value:
                 if self.cycles - start >= max_cycles:
-                    raise self._no_progress(start, f"register 0x{until.offset:02x} is not 0x{until.value:x}")
+                    raise self._no_progress(start, until)
             return RunResult(cycles=self.cycles - start, reason="register")
         reason, arguments = self._condition(until)
         if not self._run_slices(max_cycles, arguments) and until is not None:
-            raise self._no_progress(start, "irq is low" if until == "irq" else f"not {until}")
+            raise self._no_progress(start, until)
         return RunResult(cycles=self.cycles - start, reason=reason)
 
     def trace(self, path, *, start=0, stop=None):
@@ -360,8 +361,9 @@ class Simulator:
             raise ProtocolError(rule=rule, cycle=int(cycle), detail=detail)
         raise SimulationError(f"the model failed in cycle {self.cycles}: {message}")
 
-    def _no_progress(self, start, what):
+    def _no_progress(self, start, until):
         """The error for a run that ended without what it waited for."""
+        what = "irq is low" if until == "irq" else f"{until} does not hold"
         cycles = self.cycles - start
         outstanding = self.outstanding
         try:

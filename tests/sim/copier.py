@@ -33,6 +33,7 @@ FAULTS = {
     "hang": 10,
     "register-error": 11,
     "stable-data": 12,
+    "registers-silent": 13,
 }
 """What the copier can be told to do wrong, by the harness's name of the rule."""
 
@@ -211,7 +212,7 @@ class Copier(wiring.Component):
         m.d.comb += [
             self.s_axil_awready.eq(self.s_axil_awvalid & self.s_axil_wvalid & ~self.s_axil_bvalid),
             self.s_axil_wready.eq(self.s_axil_awready),
-            self.s_axil_arready.eq(self.s_axil_arvalid & ~self.s_axil_rvalid),
+            self.s_axil_arready.eq(self.s_axil_arvalid & ~self.s_axil_rvalid & ~wrong("registers-silent")),
             self.s_axil_bresp.eq(Mux(wrong("register-error"), 2, 0)),
             self.s_axil_rresp.eq(Mux(wrong("register-error"), 2, 0)),
         ]

@@ -1,0 +1,82 @@
+"""Running compilers."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from systolith_sim.errors import CompileError
+from systolith_sim.process import run_all
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def ends(pid):
+    """Whether a process that has been killed is gone soon."""
+    for _ in range(500):
+        if not is_running(pid):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def wait_for(path):
+    for _ in range(2000):
+        if path.exists() and path.read_text().endswith("\n"):
+            return int(path.read_text())
+        time.sleep(0.01)
+    raise AssertionError(f"{path} did not appear")
+
+
+def test_run_all(tmp_path):
+    commands = [["sh", "-c", f"echo $V > {index}"] for index in range(5)]
+    run_all(commands, folder=tmp_path, jobs=2, environment={"V": "value"})
+    assert [(tmp_path / str(index)).read_text() for index in range(5)] == ["value\n"] * 5
+
+
+def test_run_all_failure(tmp_path):
+    """A failure kills the others, their children included, and nothing more is started."""
+    commands = [
+        ["sh", "-c", "sleep 100 & echo $! > child; wait"],
+        ["sh", "-c", "while [ ! -s child ]; do sleep 0.01; done; echo out; echo err >&2; exit 3"],
+        ["sh", "-c", "echo late > late"],
+    ]
+    with pytest.raises(CompileError) as caught:
+        run_all(commands, folder=tmp_path, jobs=2)
+    assert str(caught.value) == "sh ended with exit code 3:\nout\nerr"
+    assert ends(wait_for(tmp_path / "child"))
+    assert not (tmp_path / "late").exists()
+
+
+def test_run_all_killed(tmp_path):
+    with pytest.raises(CompileError, match="sh was killed by signal 9"):
+        run_all([["sh", "-c", "kill -9 $$"]], folder=tmp_path, jobs=1)
+
+
+def test_run_all_long_message(tmp_path):
+    script = "print('x' * 10000); raise SystemExit(1)"
+    with pytest.raises(CompileError) as caught:
+        run_all([[sys.executable, "-c", script]], folder=tmp_path, jobs=1)
+    assert str(caught.value).endswith("x\n…")
+    assert len(str(caught.value)) < 4100
+
+
+def test_run_all_interrupted(tmp_path):
+    def interrupt():
+        wait_for(tmp_path / "child")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        run_all([["sh", "-c", "sleep 100 & echo $! > child; wait"]], folder=tmp_path, jobs=1)
+    thread.join()
+    assert ends(wait_for(tmp_path / "child"))
