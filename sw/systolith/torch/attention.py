@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional
 
-from .engine import inference_only
 from .quantize import quantize
+from .site import inference_only
 
 __all__ = ["additive_mask", "attention"]
 

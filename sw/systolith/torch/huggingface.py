@@ -6,7 +6,7 @@ from transformers.masking_utils import eager_mask
 from transformers.pytorch_utils import Conv1D
 
 from .attention import additive_mask, attention
-from .engine import Site
+from .site import Site
 
 __all__ = ["ATTENTION", "Conv1D", "OffloadedConv1D", "hook_attention"]
 

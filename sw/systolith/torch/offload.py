@@ -8,10 +8,11 @@ import torch
 from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
-from .engine import Engine, Site
+from .engine import Engine
 from .linear import OffloadedLinear
 from .multihead import OffloadedMultiheadAttention
 from .quantize import check_float32
+from .site import Site
 
 __all__ = ["offload"]
 

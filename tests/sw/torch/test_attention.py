@@ -6,7 +6,8 @@ import torch
 from sw.torch.conftest import cosine
 from systolith.quantize import quantize
 from systolith.torch.attention import additive_mask, attention
-from systolith.torch.engine import Engine, Site
+from systolith.torch.engine import Engine
+from systolith.torch.site import Site
 from torch.nn import functional
 
 

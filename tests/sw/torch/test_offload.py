@@ -11,6 +11,7 @@ from systolith import open_device
 from systolith.quantize import quantize
 from systolith.torch import offload
 from systolith.torch.linear import OffloadedLinear
+from systolith.torch.weights import equalization
 from torch import nn
 
 
@@ -34,8 +35,10 @@ def test_linear(device, recorder, shape):
 
     # the operands are what NumPy makes of weight and activations, the result what float64 makes of the sums
     a, b, b_layout, sums = recorder.products["0"]
-    elements, a_scale = quantize(x.reshape(-1, 24).numpy())
-    weight, b_scale = quantize(model[0].weight.detach().numpy())
+    weight = model[0].weight.detach()
+    factors = equalization(weight).numpy()
+    elements, a_scale = quantize(x.reshape(-1, 24).numpy() * factors)
+    weight, b_scale = quantize(weight.numpy() / factors)
     assert b_layout == "nk"
     np.testing.assert_array_equal(a.reshape(-1, 24), elements)
     np.testing.assert_array_equal(b, weight)
@@ -43,6 +46,39 @@ def test_linear(device, recorder, shape):
     with torch.inference_mode():
         first = offload(model[:1], device=device)(x).reshape(-1, 40).numpy()
     np.testing.assert_allclose(first, scaled + model[0].bias.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_equalization():
+    weight = torch.tensor([[3.0, 0.0, -1.0, 1e-9], [3.0, 0.0, 1.0, 0.0]])
+    rms = np.array([3.0, 0.0, 1.0, 1e-9 / 2**0.5])
+    wanted = np.maximum(rms / rms.mean(), 1e-3) ** 0.3
+    np.testing.assert_allclose(equalization(weight).numpy(), wanted, rtol=1e-6)
+    assert equalization(torch.zeros(2, 3)).isfinite().all()
+
+
+def test_equalization_pays(golden):
+    """Outliers in features whose weights are small, as layer norms make them."""
+    model = nn.Linear(64, 64)
+    with torch.no_grad():
+        model.weight[:, :4] /= 30
+    x = torch.randn(50, 64)
+    x[:, :4] *= 30
+    converted = offload(model, device=golden)
+    with torch.inference_mode():
+        error = (converted(x) - model(x)).norm()
+        plain_x, x_scale = quantize(x.numpy())
+        plain_w, w_scale = quantize(model.weight.numpy())
+        plain = (plain_x * x_scale) @ (plain_w * w_scale).T + model.bias.numpy()
+        plain_error = np.linalg.norm(plain - model(x).numpy())
+    assert error < plain_error / 2
+
+
+def test_all_zero_weight(golden):
+    model = nn.Linear(8, 4)
+    nn.init.zeros_(model.weight)
+    converted = offload(model, device=golden)
+    with torch.inference_mode():
+        assert torch.equal(converted(torch.randn(3, 8)), model.bias.expand(3, 4))
 
 
 def test_linear_strided_input(device, recorder):

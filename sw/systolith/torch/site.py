@@ -1,0 +1,114 @@
+"""What the modules of an offloaded model have in common."""
+
+import torch
+
+from .quantize import check_float32, quantize
+
+__all__ = ["Site", "inference_only"]
+
+
+class _InferenceOnly(torch.autograd.Function):
+    """Runs a function without recording it, and refuses to go backwards through it."""
+
+    @staticmethod
+    def forward(ctx, function, *tensors):  # noqa: ARG004
+        return function()
+
+    @staticmethod
+    def backward(ctx, *gradients):  # noqa: ARG004
+        raise RuntimeError(
+            "what a systolith device computed has no gradient: offloaded models are for inference"
+        )
+
+
+def inference_only(function, *tensors):
+    """Call ``function()``; a backward pass from its result to ``tensors`` raises RuntimeError."""
+    if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors):
+        return _InferenceOnly.apply(function, *tensors)
+    return function()
+
+
+class Site:
+    """What one module of an offloaded model needs to reach the device.
+
+    A copy of the model (:func:`copy.deepcopy`) uses the same device; its weights are packed when they are
+    first used.
+
+    Parameters
+    ----------
+    engine : Engine
+    label : str
+        The module's name in its model.
+    """
+
+    def __init__(self, engine, label):
+        self.engine = engine
+        self.label = label
+        self._held = {}
+        self._input = f"the input of {label}"
+        self._weight = f"the weight of {label}"
+
+    def __deepcopy__(self, memo):
+        return Site(self.engine, self.label)
+
+    def __reduce__(self):
+        raise TypeError(
+            "an offloaded model holds an open device and cannot be pickled: save its state_dict()"
+        )
+
+    def hold(self, weight, *, rows=None, transposed=False, part=None):
+        """The resident weight of a parameter of this module, held for ``part`` until it changes.
+
+        See :meth:`Engine.resident`.
+        """
+        resident = self.engine.resident(weight, what=self._weight, rows=rows, transposed=transposed)
+        self._held[part] = resident
+        return resident
+
+    def linear(self, x, weight, bias, *, rows=None, transposed=False, part=None):
+        """``x · weightᵀ + bias`` with int8 operands: per-token activations, per-output-channel weights.
+
+        Both are equalized along K before they are quantized; see :func:`~.weights.equalization`.
+
+        Parameters
+        ----------
+        x : Tensor
+            (…, K) float32.
+        weight : Parameter
+            (N, K) float32, or (K, N) if ``transposed``.
+        bias : Tensor or None
+            (N,) float32.
+        rows : tuple of int or None
+            Range of output channels to compute, of which ``bias`` is the bias. ``None``: all.
+        transposed : bool
+        part : str or None
+            Which of the module's products, if it has several; added to the label in the records.
+
+        Returns
+        -------
+        Tensor
+            (…, N) float32.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the activations have another dtype or size, or hold NaN or infinity.
+        """
+        return inference_only(lambda: self._linear(x, weight, bias, rows, transposed, part), x, weight, bias)
+
+    def _linear(self, x, weight, bias, rows, transposed, part):
+        k = weight.shape[0 if transposed else 1]
+        if x.shape[-1] != k:
+            raise ValueError(f"{self._input} must have {k} features, not {x.shape[-1]}")
+        resident = self.hold(weight, rows=rows, transposed=transposed, part=part)
+        if x.numel() == 0:
+            return x.new_empty(*x.shape[:-1], resident.scale.shape[0])
+        check_float32(x, self._input)
+        tokens = x if x.dim() > 1 else x.unsqueeze(0)
+        result = self.engine.linear(
+            quantize(tokens * resident.factors, dim=-1, what=self._input),
+            resident,
+            bias,
+            label=self.label if part is None else f"{self.label}.{part}",
+        )
+        return result if x.dim() > 1 else result.squeeze(0)
