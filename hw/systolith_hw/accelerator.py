@@ -1,5 +1,7 @@
 """The accelerator: everything between its two bus interfaces."""
 
+import dataclasses
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect
@@ -27,16 +29,33 @@ from .pass_sequencer import PassSequencer
 from .queue import Queue
 from .read_dma import ReadDma
 from .registers import ADDRESS_SPACE_BITS
+from .requantize import RequantizerLanes
 from .row_feeder import RowFeeder
 from .row_packer import RowPacker
 from .store_sequencer import StoreSequencer
 from .weight_feeder import WeightFeeder
 from .write_dma import WriteDma
 
-__all__ = ["Accelerator"]
+__all__ = ["STOCK", "Accelerator", "Lowering"]
 
 WRITE_QUEUE_DEPTH = 16
 """Rows announced to the write DMA ahead of their data."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lowering:
+    """What makes the components that a simulator may want in another form.
+
+    Another form has the same constructor, the same ports and the same behaviour in every cycle.
+    """
+
+    array: type = SystolicArray
+    accumulators: type = Accumulators
+    lanes: type = RequantizerLanes
+
+
+STOCK = Lowering()
+"""The definition: grids of Amaranth components."""
 
 
 class Accelerator(wiring.Component):
@@ -59,9 +78,7 @@ class Accelerator(wiring.Component):
     Parameters
     ----------
     config : ArrayConfig
-    array : callable
-        Makes the array; for another lowering of :class:`.array.SystolicArray`, with the same ports and the
-        same behaviour in every cycle.
+    lowering : Lowering
 
     Members
     -------
@@ -73,9 +90,9 @@ class Accelerator(wiring.Component):
         An enabled interrupt is pending.
     """
 
-    def __init__(self, config, *, array=SystolicArray):
+    def __init__(self, config, *, lowering=STOCK):
         self.config = config
-        self._array = array
+        self._lowering = lowering
         super().__init__(
             {
                 **axi_lite_subordinate_ports(prefix="s_axil_", address_bits=ADDRESS_SPACE_BITS),
@@ -89,7 +106,7 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        array = self._array(
+        array = self._lowering.array(
             rows=config.rows,
             columns=config.columns,
             operand_bits=OPERAND_BITS,
@@ -108,11 +125,13 @@ class Accelerator(wiring.Component):
         m.submodules.pass_sequencer = self.pass_sequencer = PassSequencer(config)
         m.submodules.row_feeder = self.row_feeder = RowFeeder(config)
         m.submodules.array = self.array = array
-        m.submodules.accumulators = self.accumulators = Accumulators(
+        m.submodules.accumulators = self.accumulators = self._lowering.accumulators(
             config, delay_cycles=RowFeeder.LATENCY + array.latency
         )
         m.submodules.store_sequencer = self.store_sequencer = StoreSequencer(config)
-        m.submodules.epilogue = self.epilogue = Epilogue(config)
+        m.submodules.epilogue = self.epilogue = Epilogue(
+            config, lanes=self._lowering.lanes
+        )
         m.submodules.row_packer = self.row_packer = RowPacker(config)
         m.submodules.write_dma = self.write_dma = WriteDma(config)
         m.submodules.completion = self.completion = Completion(config)

@@ -21,7 +21,7 @@ class AccumulatorBank(wiring.Component):
     -------
     access : AccumulatorAccess
         In the cycle before its ``psum``. Two accesses of one row are ``HAZARD_CYCLES`` apart or more.
-    psum : signed(psum_bits)
+    psum : signed(32)
     read_enable, read_half, read_row
         Read a row of the half that is not being written.
     read_data : signed(32)
@@ -39,7 +39,7 @@ class AccumulatorBank(wiring.Component):
         super().__init__(
             {
                 "access": In(AccumulatorAccess(config)),
-                "psum": In(signed(config.psum_bits)),
+                "psum": In(signed(ACCUMULATOR_BITS)),
                 "read_enable": In(1),
                 "read_half": In(1),
                 "read_row": In(range(config.accumulator_rows)),
@@ -97,7 +97,7 @@ class Accumulators(wiring.Component):
     Members
     -------
     access : AccumulatorAccess
-    psum : ArrayLayout(signed(psum_bits), columns)
+    psum : ArrayLayout(signed(32), columns)
         Column ``c`` comes ``c`` cycles later than column 0.
     tile_done : 1
         A tile whose ``access`` had ``tile_end`` can be read from the next cycle on.
@@ -111,7 +111,7 @@ class Accumulators(wiring.Component):
         super().__init__(
             {
                 "access": In(AccumulatorAccess(config)),
-                "psum": In(data.ArrayLayout(signed(config.psum_bits), config.columns)),
+                "psum": In(data.ArrayLayout(signed(ACCUMULATOR_BITS), config.columns)),
                 "tile_done": Out(1),
                 "read_enable": In(1),
                 "read_half": In(1),
@@ -122,16 +122,7 @@ class Accumulators(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        access = self.access
-
-        def delay(cycles, name):
-            nonlocal access
-            for cycle in range(cycles):
-                delayed = Signal.like(access, name=f"{name}_{cycle}")
-                m.d.sync += delayed.eq(access)
-                access = delayed
-
-        delay(self._delay_cycles - 1, "access")
+        access = self._delay(m, self.access, self._delay_cycles - 1, "access")
         for column in range(self._config.columns):
             bank = AccumulatorBank(self._config)
             m.submodules[f"column_{column}"] = bank
@@ -143,7 +134,14 @@ class Accumulators(wiring.Component):
                 bank.read_row.eq(self.read_row),
                 self.read_data[column].eq(bank.read_data),
             ]
-            delay(1, f"access_column_{column}")
-        delay(AccumulatorBank.HAZARD_CYCLES - 2, "access_write")
+            access = self._delay(m, access, 1, f"access_column_{column}")
+        access = self._delay(m, access, AccumulatorBank.HAZARD_CYCLES - 2, "access_write")
         m.d.comb += self.tile_done.eq(access.valid & access.tile_end)
         return m
+
+    def _delay(self, m, access, cycles, name):
+        for cycle in range(cycles):
+            delayed = Signal.like(access, name=f"{name}_{cycle}")
+            m.d.sync += delayed.eq(access)
+            access = delayed
+        return access

@@ -1,9 +1,10 @@
 """The systolic array: a grid of processing elements."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .config import ACCUMULATOR_BITS
 from .pe import ProcessingElement
 from .skew import Skew
 
@@ -61,7 +62,7 @@ class SystolicArray(wiring.Component):
     swap : 1
         This row of A is the first that uses the weights loaded last.
     load : WeightLoad
-    psum : ArrayLayout(signed(psum_bits), columns)
+    psum : ArrayLayout(signed(32), columns)
         Column ``c`` of the result row, ``latency + c`` cycles after its row of A.
 
     Latency
@@ -81,7 +82,7 @@ class SystolicArray(wiring.Component):
                 "a": In(data.ArrayLayout(signed(operand_bits), rows)),
                 "swap": In(1),
                 "load": In(WeightLoad(rows=rows, columns=columns, operand_bits=operand_bits)),
-                "psum": Out(data.ArrayLayout(signed(psum_bits), columns)),
+                "psum": Out(data.ArrayLayout(signed(ACCUMULATOR_BITS), columns)),
             }
         )
 
@@ -129,5 +130,6 @@ class SystolicArray(wiring.Component):
                 swap_below = Signal(name=f"swap_{r + 1}", reset_less=True)
                 m.d.sync += swap_below.eq(swap)
                 swap = swap_below
-        m.d.comb += Cat(self.psum[c] for c in range(self._columns)).eq(Cat(above))
+        for c in range(self._columns):
+            m.d.comb += self.psum[c].eq(above[c])
         return m

@@ -121,6 +121,11 @@ class ReadDma(wiring.Component):
     def _distribute(self, m, pending):
         config = self._config
         row = pending.payload
+        received = Signal()
+        payload = Signal.like(self.beats.payload, reset_less=True)
+        m.d.comb += self.beats.ready.eq(1)
+        m.d.sync += [received.eq(self.beats.valid), payload.eq(self.beats.payload)]
+
         first = Signal(init=1)
         beat = Signal.like(self.data.beat)
         line = Signal.like(row.line)
@@ -131,14 +136,11 @@ class ReadDma(wiring.Component):
         this_left = Signal.like(row.beats)
         this_address = Signal(ADDRESS_BITS)
         row_end = Signal()
-        received = Signal()
         m.d.comb += [
             this_line.eq(Mux(first, row.line, line)),
             this_left.eq(Mux(first, row.beats, beats_left)),
             this_address.eq(Mux(first, row.address, address)),
             row_end.eq(this_left == 1),
-            self.beats.ready.eq(pending.valid),
-            received.eq(self.beats.valid & self.beats.ready),
             pending.ready.eq(received & row_end),
             self.busy.eq(pending.valid),
         ]
@@ -154,13 +156,13 @@ class ReadDma(wiring.Component):
                 m.d.sync += [line.eq(this_line + row.stride), beat.eq(0)]
             with m.If(row_end):
                 m.d.sync += beat.eq(0)
-        m.d.sync += [
+        m.d.comb += [
             Cat(self.valid[target] for target in Target).eq(received << row.target),
-            self.data.data.eq(self.beats.payload.data),
+            self.data.data.eq(payload.data),
             self.data.line.eq(this_line),
             self.data.beat.eq(beat),
             self.data.row_end.eq(row_end),
-            self.fault.eq(received & self.beats.payload.error),
+            self.fault.eq(received & payload.error),
             self.fault_slot.eq(row.slot),
             self.fault_address.eq(this_address),
         ]

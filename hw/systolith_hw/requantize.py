@@ -1,15 +1,31 @@
-"""One lane of the epilogue: bias, scale, round, clamp."""
+"""The arithmetic of the epilogue: bias, scale, round, clamp."""
+
+import itertools
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .config import ACCUMULATOR_BITS
+from .config import ACCUMULATOR_BITS, PARAMETER_BYTES
 
-__all__ = ["MULTIPLIER_BITS", "SHIFT_BITS", "Requantizer"]
+__all__ = ["Parameters", "Requantizer", "RequantizerLanes"]
 
 MULTIPLIER_BITS = 16
 SHIFT_BITS = 6
+
+
+class Parameters(data.StructLayout):
+    """The epilogue parameters of one output channel, as they lie in memory."""
+
+    def __init__(self):
+        super().__init__(
+            {
+                "bias": signed(ACCUMULATOR_BITS),
+                "multiplier": MULTIPLIER_BITS,
+                "shift": SHIFT_BITS,
+                "reserved": 8 * PARAMETER_BYTES - ACCUMULATOR_BITS - MULTIPLIER_BITS - SHIFT_BITS,
+            }
+        )
 
 
 class Requantizer(wiring.Component):
@@ -21,17 +37,16 @@ class Requantizer(wiring.Component):
 
     Members
     -------
-    advance : 1
-        Move the pipeline on; otherwise it holds.
-    accumulator, bias : signed(32)
-    multiplier : unsigned(16)
-    shift : unsigned(6)
+    valid : 1
+        The operands of this cycle count; otherwise the result ``LATENCY`` cycles later does not.
+    accumulator : signed(32)
+    parameters : Parameters
     int8, relu : 1
     result : signed(32)
 
     Latency
     -------
-    ``LATENCY`` cycles in which ``advance`` is set.
+    ``LATENCY`` cycles. No back-pressure.
     """
 
     LATENCY = 4
@@ -39,11 +54,9 @@ class Requantizer(wiring.Component):
     def __init__(self):
         super().__init__(
             {
-                "advance": In(1),
+                "valid": In(1),
                 "accumulator": In(signed(ACCUMULATOR_BITS)),
-                "bias": In(signed(ACCUMULATOR_BITS)),
-                "multiplier": In(MULTIPLIER_BITS),
-                "shift": In(SHIFT_BITS),
+                "parameters": In(Parameters()),
                 "int8": In(1),
                 "relu": In(1),
                 "result": Out(signed(ACCUMULATOR_BITS)),
@@ -58,41 +71,105 @@ class Requantizer(wiring.Component):
 
         biased_shape = signed(ACCUMULATOR_BITS + 1)
         product_shape = signed(ACCUMULATOR_BITS + 1 + MULTIPLIER_BITS)
+        valid = [self.valid, *(Signal(name=f"valid_{number}") for number in range(1, 4))]
+        int8 = [self.int8, *(stage(1, f"int8_{number}") for number in range(1, 4))]
+        relu = [self.relu, *(stage(1, f"relu_{number}") for number in range(1, 4))]
+        for before, after in itertools.pairwise(valid):
+            m.d.sync += after.eq(before)
+        for number in range(3):
+            with m.If(valid[number]):
+                m.d.sync += [int8[number + 1].eq(int8[number]), relu[number + 1].eq(relu[number])]
+
         biased = stage(biased_shape, "biased")
         multiplier = stage(MULTIPLIER_BITS, "multiplier")
-        shift_1, shift_2 = stage(SHIFT_BITS, "shift_1"), stage(SHIFT_BITS, "shift_2")
-        plain_2, plain_3 = stage(biased_shape, "plain_2"), stage(biased_shape, "plain_3")
-        product = stage(product_shape, "product")
-        # One bit more than the result: the last bit shifted out, by which it is rounded.
-        doubled = stage(signed(product_shape.width + 1), "doubled")
-        rounded = Signal(product_shape)
-        int8, relu = [self.int8], [self.relu]
-        for number in range(1, 4):
-            int8.append(stage(1, f"int8_{number}"))
-            relu.append(stage(1, f"relu_{number}"))
-
-        with m.If(self.advance):
+        shift_1 = stage(SHIFT_BITS, "shift_1")
+        with m.If(valid[0]):
             m.d.sync += [
-                biased.eq(self.accumulator + self.bias),
-                multiplier.eq(self.multiplier),
-                shift_1.eq(self.shift),
+                biased.eq(self.accumulator + self.parameters.bias),
+                multiplier.eq(self.parameters.multiplier),
+                shift_1.eq(self.parameters.shift),
+            ]
+
+        product = stage(product_shape, "product")
+        plain_2 = stage(biased_shape, "plain_2")
+        shift_2 = stage(SHIFT_BITS, "shift_2")
+        with m.If(valid[1]):
+            m.d.sync += [
                 product.eq(biased * multiplier),
                 plain_2.eq(biased),
                 shift_2.eq(shift_1),
-                doubled.eq((product << 1) >> shift_2),
-                plain_3.eq(plain_2),
-                self.result.eq(
-                    _clamp(
-                        Mux(int8[3], rounded, plain_3),
-                        low=Mux(relu[3], 0, Mux(int8[3], -128, -(1 << 31))),
-                        high=Mux(int8[3], 127, (1 << 31) - 1),
-                    )
-                ),
             ]
-            for number in range(3):
-                m.d.sync += [int8[number + 1].eq(int8[number]), relu[number + 1].eq(relu[number])]
-        # With shift 0 the bit shifted out is the zero shifted in, and rounds nothing.
+
+        # One bit more than the result: the last bit shifted out, by which it is rounded. With shift 0 that
+        # is a zero shifted in, and rounds nothing.
+        doubled = stage(signed(product_shape.width + 1), "doubled")
+        plain_3 = stage(biased_shape, "plain_3")
+        with m.If(valid[2]):
+            m.d.sync += [doubled.eq((product << 1) >> shift_2), plain_3.eq(plain_2)]
+
+        rounded = Signal(product_shape)
         m.d.comb += rounded.eq((doubled + 1) >> 1)
+        with m.If(valid[3]):
+            m.d.sync += self.result.eq(
+                _clamp(
+                    Mux(int8[3], rounded, plain_3),
+                    low=Mux(relu[3], 0, Mux(int8[3], -128, -(1 << 31))),
+                    high=Mux(int8[3], 127, (1 << 31) - 1),
+                )
+            )
+        return m
+
+
+class RequantizerLanes(wiring.Component):
+    """Requantizers side by side.
+
+    Parameters
+    ----------
+    lanes : int
+
+    Members
+    -------
+    valid : 1
+        As in :class:`Requantizer`, for all lanes.
+    accumulators : ArrayLayout(signed(32), lanes)
+    parameters : ArrayLayout(Parameters, lanes)
+    int8, relu : 1
+        For all lanes.
+    results : ArrayLayout(signed(32), lanes)
+
+    Latency
+    -------
+    ``LATENCY`` cycles. No back-pressure.
+    """
+
+    LATENCY = Requantizer.LATENCY
+
+    def __init__(self, *, lanes):
+        self._lanes = lanes
+        values = data.ArrayLayout(signed(ACCUMULATOR_BITS), lanes)
+        super().__init__(
+            {
+                "valid": In(1),
+                "accumulators": In(values),
+                "parameters": In(data.ArrayLayout(Parameters(), lanes)),
+                "int8": In(1),
+                "relu": In(1),
+                "results": Out(values),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        for lane in range(self._lanes):
+            m.submodules[f"lane_{lane}"] = requantizer = Requantizer()
+            m.d.comb += [
+                requantizer.valid.eq(self.valid),
+                requantizer.accumulator.eq(self.accumulators[lane]),
+                requantizer.parameters.eq(self.parameters[lane]),
+                requantizer.int8.eq(self.int8),
+                requantizer.relu.eq(self.relu),
+                self.results[lane].eq(requantizer.result),
+            ]
         return m
 
 

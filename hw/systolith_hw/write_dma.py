@@ -163,15 +163,13 @@ class WriteDma(wiring.Component):
 
     def _take_responses(self, m, queue):
         received = Signal()
-        error = self.responses.payload.error
+        error = Signal()
         burst = queue.payload
+        m.d.sync += [received.eq(self.responses.valid), error.eq(self.responses.payload.error)]
         m.d.comb += [
-            self.responses.ready.eq(queue.valid),
-            received.eq(self.responses.valid & self.responses.ready),
+            self.responses.ready.eq(1),
             queue.ready.eq(received),
             self.busy.eq(queue.valid),
-        ]
-        m.d.sync += [
             self.stored.eq(received & ~burst.record & burst.end),
             self.recorded.eq(received & burst.record),
             self.recorded_interrupt.eq(burst.interrupt),

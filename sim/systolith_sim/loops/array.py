@@ -1,0 +1,134 @@
+"""The systolic array as loops."""
+
+from amaranth.hdl import ClockSignal, Instance, Module
+from systolith_hw.array import SystolicArray
+
+__all__ = ["LoopArray", "array_source"]
+
+MODULE = "systolith_loop_array"
+
+
+class LoopArray(SystolicArray):
+    """:class:`.SystolicArray` whose body is :func:`array_source`."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.loops = Instance(
+            MODULE,
+            i_clk=ClockSignal(),
+            i_a=self.a,
+            i_swap=self.swap,
+            i_load_valid=self.load.valid,
+            i_load_by_column=self.load.by_column,
+            i_load_index_in=self.load.index,
+            i_load_weights=self.load.weights,
+            o_psum=self.psum,
+        )
+        return m
+
+
+def array_source(*, rows, columns, operand_bits):
+    """SystemVerilog of the array.
+
+    One unpacked array a row and kind of register; a step updates them in the order in which every one reads
+    the old value of what it depends on. The bottom row's sums, which leave the module, are assigned without
+    blocking.
+
+    Parameters
+    ----------
+    rows, columns : int
+    operand_bits : int
+    """
+    lanes = max(rows, columns)
+    waves = rows + columns - 1
+    operand = f"logic signed [{operand_bits - 1}:0]"
+    product = f"logic signed [{2 * operand_bits - 1}:0]"
+    index_bits = (lanes - 1).bit_length()
+    over_columns = f"for (int unsigned c = 0; c < {columns}; c++)"
+
+    declarations = [
+        f"{operand} weights [{lanes}];",
+        f"{operand} swaps [{waves}];",
+        f"logic [{waves - 1}:0] swapping;",
+        "logic load_row, load_column;",
+        f"logic [{index_bits - 1}:0] load_index;",
+        f"logic signed [31:0] bottom [{columns}];",
+    ]
+    for r in range(rows):
+        declarations += [
+            f"{operand} a_{r} [{columns}], next_{r} [{columns}], active_{r} [{columns}];",
+            f"{product} product_{r} [{columns}];",
+        ]
+        if r < rows - 1:
+            declarations.append(f"logic signed [31:0] psum_{r} [{columns}];")
+        if r:
+            declarations.append(f"{operand} skew_{r} [{r}];")
+
+    step = []
+    for r in reversed(range(rows)):
+        target = f"psum_{r}" if r < rows - 1 else "bottom"
+        above = f"psum_{r - 1}[c] + " if r else ""
+        step.append(f"{over_columns} {target}[c] = {above}32'(product_{r}[c]);")
+    step += [f"psum[{32 * c}+:32] <= bottom[{c}];" for c in range(columns)]
+    width = 2 * operand_bits
+    for r in range(rows):
+        step.append(f"{over_columns} product_{r}[c] = {width}'(a_{r}[c]) * {width}'(active_{r}[c]);")
+
+    step += [f"swaps[0] = {{{operand_bits}{{swap}}}};", "if (swap || swapping != 0) begin"]
+    for r in range(rows):
+        kept, taken = f"active_{r}[c] & ~swaps[c + {r}]", f"next_{r}[c] & swaps[c + {r}]"
+        step.append(f"  {over_columns} active_{r}[c] = ({kept}) | ({taken});")
+    step += [
+        f"  for (int unsigned i = {waves - 1}; i > 0; i--) swaps[i] = swaps[i - 1];",
+        "end",
+        f"swapping = {{swapping[{waves - 2}:0], swap}};",
+    ]
+
+    step.append("if (load_column) begin")
+    step += [f"  next_{r}[load_index] = weights[{r}];" for r in range(rows)]
+    step += ["end", "if (load_row) case (load_index)"]
+    for r in range(rows):
+        step.append(f"  {index_bits}'d{r}: {over_columns} next_{r}[c] = weights[c];")
+    step += [
+        "  default: ;",
+        "endcase",
+        "load_row = load_valid & ~load_by_column;",
+        "load_column = load_valid & load_by_column;",
+        "load_index = load_index_in;",
+        f"if (load_valid) for (int unsigned i = 0; i < {lanes}; i++)",
+        f"  weights[i] = load_weights[{operand_bits}*i+:{operand_bits}];",
+    ]
+
+    for r in range(rows):
+        step += [
+            f"for (int unsigned c = {columns - 1}; c > 0; c--) a_{r}[c] = a_{r}[c - 1];",
+            f"a_{r}[0] = " + (f"skew_{r}[{r - 1}];" if r else f"a[{operand_bits - 1}:0];"),
+        ]
+        if r:
+            step += [
+                f"for (int unsigned i = {r - 1}; i > 0; i--) skew_{r}[i] = skew_{r}[i - 1];",
+                f"skew_{r}[0] = a[{operand_bits * r}+:{operand_bits}];",
+            ]
+
+    return f"""
+module {MODULE} (
+  input clk,
+  input [{rows * operand_bits - 1}:0] a,
+  input swap,
+  input load_valid,
+  input load_by_column,
+  input [{index_bits - 1}:0] load_index_in,
+  input [{lanes * operand_bits - 1}:0] load_weights,
+  output logic [{32 * columns - 1}:0] psum
+);
+  {_lines(declarations, 2)}
+  task automatic step();
+    {_lines(step, 4)}
+  endtask
+  always @(posedge clk) step();
+endmodule
+"""
+
+
+def _lines(lines, indent):
+    return ("\n" + " " * indent).join(lines)
