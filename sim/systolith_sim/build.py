@@ -41,7 +41,7 @@ COMPILER_FLAGS = [
     "-fno-gnu-unique",
     *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVL_TIME_CONTEXT", "-DVL_USER_FATAL"),
 ]
-FAST, SLOW = "-O3", "-O1"
+FAST, SLOW = "-O3", "-O0"
 _GROUPS = {"classes_fast": FAST, "support_fast": FAST, "classes_slow": SLOW, "support_slow": SLOW}
 LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
 
