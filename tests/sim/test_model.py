@@ -1,7 +1,7 @@
 """The accelerator itself: built, started, and looked into."""
 
-import pyverilator
 import pytest
+import pyverilator
 from systolith_hw import ArrayConfig
 from systolith_hw.registers import REGISTERS, identity
 from systolith_sim import Variant, build_model, open_simulator
