@@ -1,8 +1,7 @@
 """From the design to Verilog."""
 
-import importlib
-
 from amaranth.back import verilog
+from systolith_hw.accelerator import Accelerator
 
 __all__ = ["TOP", "emit_component", "emit_verilog"]
 
@@ -22,8 +21,7 @@ def emit_verilog(config):
     str
         Equal for equal configurations; top module :data:`TOP`; no attribute names a file.
     """
-    accelerator = importlib.import_module("systolith_hw.accelerator")
-    return emit_component(accelerator.Accelerator(config))
+    return emit_component(Accelerator(config))
 
 
 def emit_component(component):

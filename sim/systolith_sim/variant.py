@@ -21,6 +21,11 @@ class Variant(enum.Enum):
         return {Variant.TRACE: ".fst", Variant.DEBUG: ".vcd"}.get(self)
 
     @property
+    def optimization(self):
+        """Flag for the C++ compiler for what runs in every cycle."""
+        return "-O1" if self is Variant.DEBUG else "-O3"
+
+    @property
     def verilator_flags(self):
         """Flags for Verilator, beside those of every model."""
         return {

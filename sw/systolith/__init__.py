@@ -18,7 +18,8 @@ from .errors import (
 from .matmul import matmul
 from .memory import Buffer
 from .operands import Operand, PackedWeight
-from .queue import Pending, Queue
+from .pending import Pending
+from .queue import Queue
 from .records import Record, Trace
 
 __all__ = [

@@ -1,10 +1,8 @@
 """Several GEMMs that run back to back: operands in, descriptors, results out."""
 
 import numpy as np
-from systolith_hw import BLayout, Code, Output
+from systolith_hw import BLayout, Output
 
-from . import golden
-from .device import completion_error
 from .errors import OutOfDeviceMemory
 from .memory import round_up
 from .operands import (
@@ -16,13 +14,11 @@ from .operands import (
     pack_parameters,
     row_strides,
 )
-from .records import Record, add_counters
+from .pending import Pending
 from .tiling import Placement, Problem, batches, descriptors, sizes
+from .workspace import Lease
 
-__all__ = ["Pending", "Queue"]
-
-CHUNK_BYTES = 1 << 16
-"""Least device memory that a workspace takes."""
+__all__ = ["Queue"]
 
 
 class Queue:
@@ -47,7 +43,7 @@ class Queue:
     def __init__(self, device):
         device.check_open()
         self._device = device
-        self._lease = _Lease(device)
+        self._lease = Lease(device)
         self._staged = []
         self._pending = []
 
@@ -172,7 +168,7 @@ class Queue:
                 output=output,
                 label=label,
             )
-            return Pending(None, result.shape, result.dtype, result=result)
+            return Pending.of(result)
         if upload_a:
             source, a = a, self._operand(base, a.shape, need.a_stride)
             a.array[...] = source
@@ -188,13 +184,19 @@ class Queue:
         placement = Placement(
             a.address, a.stride, b.address, b.stride, base + p_end, need.d_stride, parameter_address
         )
-        pending = Pending(self._lease, (*runs.shape, m, n), _DTYPES[output])
-        pending._plan = (problem, runs, label, parameters)
-        pending._descriptors = descriptors(problem, runs, placement, device.config)
-        pending._keep = (a, b)
-        pending._address = base + p_end
-        pending._stride = need.d_stride
-        pending._bytes = need.d_bytes
+        pending = Pending(
+            device,
+            self._lease,
+            problem=problem,
+            runs=runs,
+            descriptors=descriptors(problem, runs, placement, device.config),
+            operands=(a, b),
+            parameters=parameters,
+            address=base + p_end,
+            stride=need.d_stride,
+            nbytes=need.d_bytes,
+            label=label,
+        )
         self._pending.append(pending)
         return pending
 
@@ -214,7 +216,7 @@ class Queue:
         device = self._device
         for operand in staged:
             device.write(operand.address, operand.staged)
-        submitted = [descriptor for each in pending for descriptor in each._descriptors]
+        submitted = [descriptor for each in pending for descriptor in each.descriptors]
         try:
             ended = device.execute(submitted)
         except BaseException:
@@ -224,9 +226,9 @@ class Queue:
         start = 0
         failure = None
         for each in pending:
-            end = start + len(each._descriptors)
-            each._finish(device, ended[start:end])
-            failure = failure or each._error
+            end = start + len(each.descriptors)
+            each.finish(ended[start:end])
+            failure = failure or each.error
             start = end
         if failure is not None:
             failure.completions = [completion for _, completion, _ in ended]
@@ -245,130 +247,7 @@ class Queue:
         return operand
 
 
-class Pending:
-    """The result of a queued GEMM.
-
-    Members
-    -------
-    shape : tuple of int
-    dtype : numpy.dtype
-        int32 or int8.
-    record : Record or None
-        What it took, once it has run.
-    """
-
-    __slots__ = (
-        "_address",
-        "_bytes",
-        "_descriptors",
-        "_device",
-        "_error",
-        "_keep",
-        "_lease",
-        "_plan",
-        "_result",
-        "_stride",
-        "dtype",
-        "record",
-        "shape",
-    )
-
-    def __init__(self, lease, shape, dtype, *, result=None):
-        self._lease = lease
-        self.shape = shape
-        self.dtype = dtype
-        self._result = result
-        self._device = None
-        self._error = None
-        self.record = None
-
-    def view(self):
-        """The result without a copy, where it lies in device memory and the host can see it.
-
-        Valid while this object lives.
-
-        Returns
-        -------
-        ``(…, M, N)`` int32 or int8 array
-
-        Raises
-        ------
-        RuntimeError
-            If the queue has not run.
-        DeviceError
-            What this GEMM ended with, if it failed.
-        """
-        if self._result is not None:
-            return self._result
-        if self._error is not None:
-            raise self._error
-        if self._device is None:
-            raise RuntimeError("the queue of this result has not run")
-        self._result = self._fetch()
-        return self._result
-
-    def result(self):
-        """The result in an array of its own; raises as :meth:`view` does.
-
-        Returns
-        -------
-        ``(…, M, N)`` int32 or int8 array
-        """
-        view = self.view()
-        return view.copy() if self._lease is not None else view
-
-    def _finish(self, device, ended):
-        self._device = device
-        for descriptor, completion, _ in ended:
-            if completion.code is not Code.OK:
-                self._error = completion_error(descriptor, completion)
-                return
-        problem, runs, label, _ = self._plan
-        self._keep = None
-        self.record = Record(
-            label,
-            sum(run.size for run in runs.runs),
-            problem.m * runs.m_factor,
-            problem.k,
-            problem.n,
-            problem.b_layout,
-            problem.output,
-            device.target,
-            device.config,
-            self._descriptors,
-            add_counters(completion.counters for _, completion, _ in ended),
-            sum(seconds for _, _, seconds in ended),
-        )
-        device.trace.append(self.record)
-
-    def _fetch(self):
-        device = self._device
-        problem, _, _, parameters = self._plan
-        partial = len(self._descriptors) > 1 and self._descriptors[0].k < problem.k
-        dtype = np.dtype("<i4") if partial else self.dtype
-        if device.memory is None:
-            memory, offset = device.read(self._address, self._bytes), 0
-        else:
-            device.check_open()
-            memory, offset = device.memory, self._address - device.memory_base
-        strides = row_strides(self.shape, self._stride, dtype.itemsize)
-        if not partial:
-            return np.ndarray(self.shape, dtype, memory, offset, strides)
-        part_bytes = strides[0] * self.shape[0]
-        total = sum(
-            np.ndarray(self.shape, dtype, memory, start, strides)
-            for start in range(offset, offset + self._bytes, part_bytes)
-        )
-        bias = None if parameters is None else parameters["bias"]
-        if problem.output is Output.INT8:
-            return golden.requantize(
-                total, bias, parameters["multiplier"], parameters["shift"], relu=problem.relu
-            )
-        return golden.saturate(total, bias, relu=problem.relu)
-
-
 _OUTPUTS = {"int32": Output.INT32, "int8": Output.INT8}
-_DTYPES = {Output.INT32: np.dtype("<i4"), Output.INT8: np.dtype("i1")}
 
 
 def _resident_layout(device, weight, b_layout):
@@ -397,64 +276,3 @@ def _parameters(n, weight, bias, multiplier, shift, output):
     if output is Output.INT8 and not has_multiplier:
         raise ValueError("out='int8' needs multiplier and shift")
     return parameters
-
-
-class _Workspace:
-    """Device memory that is handed out from its begin and taken back as a whole."""
-
-    def __init__(self, device):
-        self._device = device
-        self._buffers = []
-        self._next = self._end = 0
-        self._first_bytes = CHUNK_BYTES
-
-    def take(self, nbytes):
-        nbytes = round_up(nbytes, self._device.alignment_bytes)
-        address = self._next
-        if address + nbytes > self._end:
-            address = self._grow(nbytes)
-        self._next = address + nbytes
-        return address
-
-    def _grow(self, nbytes):
-        if len(self._buffers) == 1 and self._next == self._buffers[0].address:
-            self.release()
-        wanted = max(nbytes, self._first_bytes, sum(buffer.size for buffer in self._buffers))
-        try:
-            buffer = self._device.allocate(wanted)
-        except OutOfDeviceMemory:
-            buffer = self._device.allocate(nbytes)
-        self._buffers.append(buffer)
-        self._end = buffer.address + buffer.size
-        return buffer.address
-
-    def recycle(self):
-        """Take everything back; what needed several buffers gets one next time."""
-        if len(self._buffers) > 1:
-            self._first_bytes = sum(buffer.size for buffer in self._buffers)
-            self.release()
-        elif self._buffers:
-            self._next = self._buffers[0].address
-
-    def release(self):
-        """Give the memory back to the device."""
-        for buffer in self._buffers:
-            self._device.free(buffer)
-        self._buffers = []
-        self._next = self._end = 0
-
-
-class _Lease:
-    """Use of a workspace until nobody refers to this object any more."""
-
-    __slots__ = ("_device", "_workspace", "take")
-
-    def __init__(self, device):
-        self._device = device
-        self._workspace = device.idle_workspaces.pop() if device.idle_workspaces else _Workspace(device)
-        self.take = self._workspace.take
-
-    def __del__(self):
-        if not self._device.closed:
-            self._workspace.recycle()
-            self._device.idle_workspaces.append(self._workspace)

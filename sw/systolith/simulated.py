@@ -3,8 +3,9 @@
 import systolith_sim
 import systolith_sim.errors as sim_errors
 
-from .driver import RingDevice, Transport
+from .driver import RingDevice
 from .errors import ProtocolError, TargetUnavailable
+from .transport import Transport
 
 __all__ = ["SimulatedDevice", "SimulatorTransport", "emit_verilog", "memory_timing", "open_target"]
 

@@ -163,7 +163,7 @@ def test_init_wrong(copier_library, tmp_path):
     for size in (0, 4095, -4096, (1 << 32) + 4096, 4096.0):
         with pytest.raises(ValueError, match="memory_bytes must be a multiple of 4096 up to 4 GiB, not"):
             Simulator(library, memory_bytes=size)
-    with pytest.raises(OSError, match="missing.so"):
+    with pytest.raises(OSError, match=r"missing\.so"):
         Simulator(tmp_path / "missing.so", memory_bytes=4096)
     with pytest.raises(ValueError, match="is not a model built by systolith_sim: it lacks 'data_bytes'"):
         Simulator(_libc(), memory_bytes=4096)

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 from sw.oracle import gemm
-from systolith.driver import Transport
+from systolith.transport import Transport
 from systolith_hw import REGISTERS, BLayout, Code, Completion, Counters, Descriptor, Output, Reject, identity
 from systolith_hw.registers import Control, Interrupt, Status
 

@@ -147,7 +147,7 @@ def test_failure_leaves_the_others(monkeypatch, x):
         queue = device.queue()
         good, bad, late = (queue.matmul(x, w) for _ in range(3))
         outside = device.memory_bytes + 64
-        (descriptor,) = bad._descriptors
+        (descriptor,) = bad.descriptors
         object.__setattr__(descriptor, "a_address", outside)
         with pytest.raises(BusError, match="the read at address 0x00100040 failed") as info:
             queue.run()
@@ -160,7 +160,7 @@ def test_failure_leaves_the_others(monkeypatch, x):
         object.__setattr__(descriptor, "a_address", 1)
         queue = device.queue()
         queue._pending = [bad]
-        bad._error = None
+        bad.error = None
         with pytest.raises(DescriptorRejected, match="ALIGNMENT"):
             queue.run()
 

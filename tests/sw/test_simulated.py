@@ -45,7 +45,7 @@ def test_bus_error(rtl, access):
     with PackedWeight(B, device=rtl) as weight:
         queue = rtl.queue()
         before, failing, after = (queue.matmul(A, weight) for _ in range(3))
-        (descriptor,) = failing._descriptors
+        (descriptor,) = failing.descriptors
         address = descriptor.a_address if access == "read" else descriptor.d_address
         rtl.simulator.inject_error(address, 1, access=access)
         with pytest.raises(BusError) as info:
@@ -76,7 +76,7 @@ def test_rejected(rtl):
     """What :meth:`Descriptor.check` says is what the hardware says."""
     queue = rtl.queue()
     pending = queue.matmul(A, B)
-    (good,) = pending._descriptors
+    (good,) = pending.descriptors
     bad = {
         Reject.ZERO_SIZE: {"n": 0},
         Reject.OVERFLOW_POSSIBLE: {"k": 1 << 20},

@@ -17,6 +17,10 @@ from .output import finish, number, percent, results, table
 __all__ = ["gemm"]
 
 
+ELEMENTS_MAX = 1 << 27
+"""Most elements of A, B and the result together: NumPy's check takes 8 bytes for each."""
+
+
 class Layout(enum.StrEnum):
     """How B lies in memory."""
 
@@ -47,6 +51,11 @@ def gemm(
     as_json: Json = False,
 ) -> None:
     """One random GEMM, checked against NumPy, with cycles, roofline and counters."""
+    elements = batch * (m * k + k * n + m * n)
+    if elements > ELEMENTS_MAX:
+        raise typer.BadParameter(
+            f"A, B and the result may have {ELEMENTS_MAX:,} elements together, not {elements:,}"
+        )
     device = open_target(target, array, memory_latency=mem_latency, memory_stall=mem_stall, seed=seed)
     with device:
         problem = random_problem(m=m, k=k, n=n, batch=batch, b_layout=b_layout, out=out, seed=seed)

@@ -128,6 +128,25 @@ def test_gemm_wrong(fails):
     )
 
 
+def test_gemm_too_large(fails):
+    assert fails("gemm", "-m", 100_000, "-k", 1, "-n", 100_000, "--target", "golden") == (
+        "Invalid value: A, B and the result may have 134,217,728 elements together, not 10,000,200,000"
+    )
+
+
+def test_gemm_interrupted(systolith, monkeypatch):
+    import systolith.cli.gemm as command
+
+    def interrupted(*operands, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "matmul", interrupted)
+    result = systolith("gemm", "-m", 1, "-k", 1, "-n", 1, "--target", "golden")
+    assert result.code == 130
+    assert result.out == ""
+    assert "Traceback" not in result.err
+
+
 def test_gemm_device_error(fails, monkeypatch):
     import systolith.cli.gemm as command
     from systolith import BusError

@@ -1,0 +1,56 @@
+"""What the ring driver needs of whatever connects it to a device."""
+
+import abc
+
+__all__ = ["Transport"]
+
+
+class Transport(abc.ABC):
+    """How the driver reaches a device.
+
+    Members
+    -------
+    memory_base, memory_bytes : int
+        The device's memory.
+    memory : ``(memory_bytes,) uint8`` array or None
+        The memory itself, where the host can see it.
+    seconds : float
+        Time spent in the device so far.
+    """
+
+    memory_base = 0
+    memory_bytes = 0
+    memory = None
+    seconds = 0.0
+
+    @abc.abstractmethod
+    def read_register(self, offset):
+        """The 32 bits at a byte offset of the register block."""
+
+    @abc.abstractmethod
+    def write_register(self, offset, value):
+        """Write 32 bits at a byte offset of the register block."""
+
+    @abc.abstractmethod
+    def read(self, address, nbytes):
+        """A copy of device memory, ``(nbytes,) uint8``."""
+
+    @abc.abstractmethod
+    def write(self, address, data):
+        """Write ``(nbytes,) uint8`` to device memory."""
+
+    @abc.abstractmethod
+    def wait_interrupt(self, max_cycles):
+        """Return True as soon as the interrupt line is high, False if it stays low for that many cycles."""
+
+    def diagnose(self):
+        """What else there is to say about a device that makes no progress."""
+        return ""
+
+    @abc.abstractmethod
+    def reset(self):
+        """Reset the device; its memory stays as it is."""
+
+    @abc.abstractmethod
+    def close(self):
+        """Give up what the transport holds."""
