@@ -70,9 +70,14 @@ class Epilogue(wiring.Component):
         Back-pressure is honoured.
     tile_release : 1
         Accumulators and parameters of a tile are no longer needed.
+
+    Latency
+    -------
+    ``LATENCY`` cycles from a row to its first group.
     """
 
     QUEUE_DEPTH = 8
+    LATENCY = 1 + RequantizerLanes.LATENCY + Queue.LATENCY
 
     def __init__(self, config, *, lanes=RequantizerLanes):
         self._config = config

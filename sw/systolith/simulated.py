@@ -97,6 +97,7 @@ def open_target(
     *,
     memory_bytes=1 << 29,
     timing=None,
+    lowering=None,
     variant=None,
     cache=None,
     progress=None,
@@ -112,6 +113,8 @@ def open_target(
         Device memory, from address 0; what is never touched costs nothing.
     timing : systolith_sim.MemoryTiming or None
         Latency, bandwidth and stalls of the memory; None: the simulator's default.
+    lowering : str or None
+        ``"loops"`` or ``"stock"``; None: the simulator's default.
     variant : systolith_sim.Variant or None
         What the model can do beside running; None: nothing, the fastest.
     cache, progress
@@ -128,7 +131,8 @@ def open_target(
     TargetUnavailable
         If the model cannot be built: a tool is missing, or refuses its input.
     """
-    given = {"timing": timing, "variant": variant, "cache": cache, "progress": progress}
+    given = {"timing": timing, "lowering": lowering, "variant": variant}
+    given |= {"cache": cache, "progress": progress}
     given = {name: value for name, value in given.items() if value is not None}
     try:
         # Loading it loads Amaranth where the design has not been emitted yet.
@@ -169,12 +173,14 @@ def memory_timing(*, latency_cycles, stall_probability, seed):
     return systolith_sim.MemoryTiming(**latencies, stall_probability=stall_probability, seed=seed)
 
 
-def emit_verilog(config, *, progress=None):
+def emit_verilog(config, *, lowering="stock", progress=None):
     """The accelerator as Verilog, from the cache if it has been emitted before.
 
     Parameters
     ----------
     config : ArrayConfig
+    lowering : str
+        ``"stock"``: Verilog for any tool; ``"loops"``: SystemVerilog that Verilator turns into SIMD loops.
     progress : callable or None
         Called with a line of text before anything that takes long.
 
@@ -188,7 +194,7 @@ def emit_verilog(config, *, progress=None):
         If a module is missing or the cache folder cannot be used.
     """
     try:
-        return systolith_sim.cached_verilog(config, progress=progress)
+        return systolith_sim.cached_verilog(config, lowering=lowering, progress=progress)
     except ModuleNotFoundError as error:
         raise TargetUnavailable(f"emitting Verilog needs the Python module {error.name}") from error
     except sim_errors.BuildError as error:

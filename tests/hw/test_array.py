@@ -59,7 +59,7 @@ class Schedule:
             for t in range(last + self.dut.latency + self.columns + 1)
         ]
         outputs = [
-            lanes(cycle["psum"], PSUM_BITS, self.columns) for cycle in trace(self.dut, stimuli, ["psum"])
+            lanes(cycle["psum"], 32, self.columns) for cycle in trace(self.dut, stimuli, ["psum"])
         ]
         return {t: [outputs[t + self.dut.latency + c][c] for c in range(self.columns)] for t in self.a}
 
@@ -128,4 +128,4 @@ def test_sim_extremes():
     go = idle | {"a": [-128] * rows, "swap": 1}
     cycles = len(loads) + dut.latency + columns
     outputs = trace(dut, [*loads, go, *[idle] * (dut.latency + columns)], ["psum"])
-    assert lanes(outputs[cycles - columns]["psum"], 18, columns)[0] == rows * 128 * 128
+    assert lanes(outputs[cycles - columns]["psum"], 32, columns)[0] == rows * 128 * 128

@@ -4,9 +4,6 @@ Their definition is the Amaranth description in :mod:`systolith_hw`; these have 
 behaviour in every cycle.
 """
 
-from .accumulators import LoopAccumulators
-from .array import LoopArray
-from .lanes import LoopLanes
-from .source import loop_source
+from .lowering import LOOPS, loop_source
 
-__all__ = ["LoopAccumulators", "LoopArray", "LoopLanes", "loop_source"]
+__all__ = ["LOOPS", "loop_source"]

@@ -1,6 +1,7 @@
 """``systolith export``: the design for other people's tools."""
 
 import enum
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -22,23 +23,27 @@ class Lowering(enum.StrEnum):
 def export(
     verilog: Annotated[Path, typer.Option(help="File to write.")],
     lowering: Annotated[
-        Lowering, typer.Option(help="stock: a module per processing element; loops: one loop per row.")
+        Lowering,
+        typer.Option(help="stock: a module per processing element; loops: a loop per row, for Verilator."),
     ] = Lowering.STOCK,
     array: Array = "16x16",
     as_json: Json = False,
 ) -> None:
     """The design as one Verilog file."""
     config = parse_array(array)
-    if lowering is Lowering.LOOPS:
-        raise typer.BadParameter("the loop form is not built yet, only 'stock' is", param_hint="--lowering")
     if not verilog.parent.is_dir():
         raise typer.BadParameter(f"the folder {verilog.parent} does not exist", param_hint="--verilog")
     if verilog.is_dir():
         raise typer.BadParameter(f"{verilog} is a folder", param_hint="--verilog")
     from systolith.simulated import emit_verilog
 
-    text = emit_verilog(config, progress=lambda line: typer.echo(f"{line} …", err=True))
-    verilog.write_text(text, encoding="utf-8")
+    text = emit_verilog(
+        config, lowering=lowering.value, progress=lambda line: typer.echo(f"{line} …", err=True)
+    )
+    with tempfile.TemporaryDirectory(dir=verilog.parent) as scratch:
+        part = Path(scratch) / verilog.name
+        part.write_text(text, encoding="utf-8")
+        part.replace(verilog)
     data = {
         "file": str(verilog),
         "array": str(config),

@@ -9,7 +9,7 @@ def verilog(monkeypatch):
     import systolith.simulated
 
     monkeypatch.setattr(
-        systolith.simulated, "emit_verilog", lambda config, progress: f"// {config}\nmodule\n"
+        systolith.simulated, "emit_verilog", lambda config, lowering, progress: f"// {config}\n// {lowering}\n"
     )
 
 
@@ -18,7 +18,7 @@ def test_export(systolith, verilog, tmp_path):
     result = systolith("export", "--verilog", file, "--array", "4x8", "--json")
     assert result.code == 0
     config = ArrayConfig(rows=4, columns=8)
-    text = f"// {config}\nmodule\n"
+    text = f"// {config}\n// stock\n"
     assert file.read_text() == text
     assert result.json == {
         "file": str(file),
@@ -31,10 +31,13 @@ def test_export(systolith, verilog, tmp_path):
 
 
 @pytest.mark.slow
-def test_export_emits(systolith, tmp_path):
+@pytest.mark.parametrize("lowering", ["stock", "loops"])
+def test_export_emits(systolith, tmp_path, lowering):
     file = tmp_path / "top.v"
-    assert systolith("export", "--verilog", file, "--array", "2x2").code == 0
+    assert systolith("export", "--verilog", file, "--array", "2x2", "--lowering", lowering).code == 0
+    assert list(tmp_path.iterdir()) == [file]
     text = file.read_text()
+    assert ("module systolith_loop_array" in text) == (lowering == "loops")
     for port in ("s_axil_awaddr", "m_axi_arvalid"):
         assert port in text
 
@@ -45,8 +48,5 @@ def test_export_wrong(fails, verilog, tmp_path):
         f"Invalid value for --verilog: the folder {missing.parent} does not exist"
     )
     assert fails("export", "--verilog", tmp_path) == f"Invalid value for --verilog: {tmp_path} is a folder"
-    assert fails("export", "--verilog", tmp_path / "top.v", "--lowering", "loops") == (
-        "Invalid value for --lowering: the loop form is not built yet, only 'stock' is"
-    )
     assert fails("export") == "Missing option '--verilog'."
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,26 @@
+"""All of an accelerator's loops."""
+
+from systolith_hw.accelerator import Lowering
+from systolith_hw.config import OPERAND_BITS
+
+from .accumulators import LoopAccumulators, accumulators_source
+from .array import LoopArray, array_source
+from .lanes import LoopLanes, lanes_source
+
+__all__ = ["LOOPS", "loop_source"]
+
+LOOPS = Lowering(array=LoopArray, accumulators=LoopAccumulators, lanes=LoopLanes)
+
+
+def loop_source(config):
+    """SystemVerilog of the modules that an accelerator lowered to loops instantiates.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    """
+    return (
+        array_source(rows=config.rows, columns=config.columns, operand_bits=OPERAND_BITS)
+        + accumulators_source(columns=config.columns, rows=config.accumulator_rows)
+        + lanes_source(lanes=config.epilogue_lanes)
+    )
