@@ -180,6 +180,7 @@ def test_sim_cycles():
         await ticks(ctx, 100)
         second, _ = await bus.read(ctx, REGISTERS["cycles_low"].offset)
         assert second - first == 2 * 2 + 100
+        assert await bus.read(ctx, REGISTERS["cycles_high"].offset) == [0, Response.OKAY]
 
     simulate(dut, bench)
 
@@ -207,10 +208,11 @@ def test_sim_interrupt(event):
         assert not ctx.get(dut.irq)
         await bus.write(ctx, enable, bit)
         assert ctx.get(dut.irq)
-        for value, strobe in ((3 - bit, 15), (bit, 0b1110), (0, 15)):
-            await bus.write(ctx, pending, value, strobe)
-            await bus.write(ctx, status, value & ~2 | (0 if bit == 2 else 2), strobe)
+        for value, strobe in ((3 - bit, 15), (3, 0b1110), (0, 15)):
+            assert await bus.write(ctx, pending, value, strobe) == Response.OKAY
             assert ctx.get(dut.irq)
+        for value, strobe in ((0xFFFFFFFD, 15), (2, 0b1110)):
+            assert await bus.write(ctx, status, value, strobe) == Response.OKAY
         assert (await bus.read(ctx, status))[0] == bit & 2
         await bus.write(ctx, pending, bit)
         assert not ctx.get(dut.irq)
