@@ -56,9 +56,9 @@ module {MODULE} (
       low = relu ? 0 : int8 ? -128 : -64'sd2147483648;
       high = int8 ? 127 : 64'sd2147483647;
       {over_lanes} begin
-        biased = 64'(signed'(accumulators[32*i+:32])) + 64'(signed'(parameters[64*i+:32]));
+        biased = longint'(signed'(accumulators[32*i+:32])) + longint'(signed'(parameters[64*i+:32]));
         if (int8) begin
-          doubled = (biased * 64'(parameters[64*i+32+:16]) * 2) >>> parameters[64*i+48+:6];
+          doubled = (biased * longint'(parameters[64*i+32+:16]) * 2) >>> parameters[64*i+48+:6];
           biased = (doubled + 1) >>> 1;
         end
         result_1[i] = 32'(biased < low ? low : biased > high ? high : biased);
