@@ -288,7 +288,8 @@ class Descriptor:
 class Counters:
     """Cycles charged to one descriptor. The parts are disjoint and add up to ``total``.
 
-    Every cycle from the doorbell to the last completion is charged to exactly one descriptor.
+    Every cycle from the doorbell to the last completion is charged to exactly one descriptor that is run.
+    A descriptor that is rejected or cannot be read is charged nothing; its cycles fall to the next one.
     """
 
     total: int

@@ -30,7 +30,8 @@ class StoreSequencer(wiring.Component):
     rows : stream of RowTraits
         To the epilogue.
     writes : stream of RowWrite
-        To the write DMA. A row goes to both streams in the same cycle.
+        To the write DMA. A row goes to both streams in the same cycle, so each offer stands only while the
+        other stream is ready.
     busy : 1
     """
 
