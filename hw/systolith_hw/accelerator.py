@@ -129,9 +129,7 @@ class Accelerator(wiring.Component):
             config, delay_cycles=RowFeeder.LATENCY + array.latency
         )
         m.submodules.store_sequencer = self.store_sequencer = StoreSequencer(config)
-        m.submodules.epilogue = self.epilogue = Epilogue(
-            config, lanes=self._lowering.lanes
-        )
+        m.submodules.epilogue = self.epilogue = Epilogue(config, lanes=self._lowering.lanes)
         m.submodules.row_packer = self.row_packer = RowPacker(config)
         m.submodules.write_dma = self.write_dma = WriteDma(config)
         m.submodules.completion = self.completion = Completion(config)

@@ -130,9 +130,7 @@ class Epilogue(wiring.Component):
             lanes.accumulators.eq(
                 self.accumulators.as_value().word_select(group, lanes.accumulators.shape().size)
             ),
-            lanes.parameters.eq(
-                chosen.as_value().word_select(group, lanes.parameters.shape().size)
-            ),
+            lanes.parameters.eq(chosen.as_value().word_select(group, lanes.parameters.shape().size)),
             lanes.int8.eq(row.int8),
             lanes.relu.eq(row.relu),
         ]

@@ -1,6 +1,6 @@
 """Reads memory for the loaders, in the order in which the array needs the data."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -157,7 +157,7 @@ class ReadDma(wiring.Component):
             with m.If(row_end):
                 m.d.sync += beat.eq(0)
         m.d.comb += [
-            Cat(self.valid[target] for target in Target).eq(received << row.target),
+            *(self.valid[target].eq(received & (row.target == target)) for target in Target),
             self.data.data.eq(payload.data),
             self.data.line.eq(this_line),
             self.data.beat.eq(beat),

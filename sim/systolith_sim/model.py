@@ -48,9 +48,7 @@ def open_simulator(
     return Simulator(library, memory_bytes=memory_bytes, timing=timing)
 
 
-def build_model(
-    config, *, lowering="loops", variant=Variant.FAST, cache=None, progress=None, jobs=None
-):
+def build_model(config, *, lowering="loops", variant=Variant.FAST, cache=None, progress=None, jobs=None):
     """The accelerator's model as a shared library, built if it is not in the cache.
 
     Parameters

@@ -58,9 +58,7 @@ class Schedule:
             }
             for t in range(last + self.dut.latency + self.columns + 1)
         ]
-        outputs = [
-            lanes(cycle["psum"], 32, self.columns) for cycle in trace(self.dut, stimuli, ["psum"])
-        ]
+        outputs = [lanes(cycle["psum"], 32, self.columns) for cycle in trace(self.dut, stimuli, ["psum"])]
         return {t: [outputs[t + self.dut.latency + c][c] for c in range(self.columns)] for t in self.a}
 
     def wrong_rows(self):

@@ -29,7 +29,9 @@ def test_open_simulator(cache):
 @pytest.mark.slow
 def test_pyverilator_pe(cache):
     """pyverilator shows the registers inside the processing elements."""
-    sim = pyverilator.PyVerilator(str(build_model(SMALL, lowering="stock", variant=Variant.DEBUG, cache=cache)))
+    sim = pyverilator.PyVerilator(
+        str(build_model(SMALL, lowering="stock", variant=Variant.DEBUG, cache=cache))
+    )
     signals = {name.rpartition("pe_1_1__DOT__")[2]: (name, width) for name, width in sim.internal_signals}
     sim.io.rst = 1
     sim.clock.tick()

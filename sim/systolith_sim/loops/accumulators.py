@@ -47,9 +47,7 @@ def accumulators_source(*, columns, rows):
     """
     stages = columns + 2
     row_bits = (rows - 1).bit_length()
-    outputs = "\n      ".join(
-        f"read_data[{32 * c}+:32] <= sums[address + {c}];" for c in range(columns)
-    )
+    outputs = "\n      ".join(f"read_data[{32 * c}+:32] <= sums[address + {c}];" for c in range(columns))
     return f"""
 module {MODULE} (
   input clk,

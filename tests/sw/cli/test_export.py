@@ -9,7 +9,9 @@ def verilog(monkeypatch):
     import systolith.simulated
 
     monkeypatch.setattr(
-        systolith.simulated, "emit_verilog", lambda config, lowering, progress: f"// {config}\n// {lowering}\n"
+        systolith.simulated,
+        "emit_verilog",
+        lambda config, lowering, progress: f"// {config}\n// {lowering}\n",
     )
 
 
