@@ -20,6 +20,8 @@ CLOCK_NS = 10
 MEMORY_BYTES = 1 << 20
 MEMORY_BASES = (0, 0x4000_0000, 0xFFF0_0000)
 MAX_WAIT_CYCLES = 20_000
+LIMIT = {"timeout_time": 1, "timeout_unit": "ms"}
+"""Of a cocotb test, in simulated time: several times what the longest takes."""
 
 
 @dataclasses.dataclass

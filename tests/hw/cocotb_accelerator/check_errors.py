@@ -2,11 +2,10 @@
 
 import cocotb
 from cocotbext.axi import AxiResp
-from hw.cocotb_accelerator.bench import Bench
+from hw.cocotb_accelerator.bench import LIMIT, Bench
 from systolith_hw.descriptor import RECORD_BYTES, BLayout, Code, Output
 from systolith_hw.registers import Interrupt, Status
 
-LIMIT = {"timeout_time": 10, "timeout_unit": "ms"}
 RESPONSES = [AxiResp.SLVERR, AxiResp.DECERR]
 CONDITIONS = (("response", "stalls"), [(AxiResp.SLVERR, 0.0), (AxiResp.DECERR, 0.4)])
 

@@ -4,11 +4,9 @@ import itertools
 
 import cocotb
 from cocotb.triggers import ClockCycles
-from hw.cocotb_accelerator.bench import Bench
+from hw.cocotb_accelerator.bench import LIMIT, Bench
 from systolith_hw.descriptor import BLayout, Output
 from systolith_hw.registers import Interrupt
-
-LIMIT = {"timeout_time": 10, "timeout_unit": "ms"}
 
 
 @cocotb.test(**LIMIT)
@@ -17,7 +15,7 @@ async def one_small_gemm(dut):
     await bench.submit(bench.random_gemm(m=5, k=7, n=6, output=Output.INT8, batch=1))
     await bench.finish()
     # The launcher compares this line of different simulators.
-    dut._log.info("took %s", bench.record(0).counters)
+    cocotb.log.info("took %s", bench.record(0).counters)
 
 
 @cocotb.test(**LIMIT)

@@ -5,10 +5,9 @@ import itertools
 import cocotb
 from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiResp
-from hw.cocotb_accelerator.bench import Bench
+from hw.cocotb_accelerator.bench import LIMIT, Bench
 from systolith_hw.registers import REGISTERS
 
-LIMIT = {"timeout_time": 10, "timeout_unit": "ms"}
 SCRATCH = REGISTERS["scratch"].offset
 
 

@@ -4,12 +4,11 @@ import struct
 
 import cocotb
 from cocotb.triggers import ClockCycles
-from hw.cocotb_accelerator.bench import Bench
+from hw.cocotb_accelerator.bench import LIMIT, Bench
 from systolith_hw.config import K_MAX
 from systolith_hw.descriptor import Code, Output, Reject
 from systolith_hw.registers import Interrupt
 
-LIMIT = {"timeout_time": 10, "timeout_unit": "ms"}
 ALIGNED_WORDS = range(5, 15)
 
 
