@@ -1,5 +1,7 @@
 """From the design to Verilog."""
 
+import re
+
 from amaranth.back import verilog
 from systolith_hw.accelerator import Accelerator
 
@@ -45,4 +47,11 @@ def emit_component(component):
     ----------
     component : amaranth.lib.wiring.Component
     """
-    return verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    return _DECLARED_VALUE.sub(r"  reg \1;\n  initial \2 = \3;", text)
+
+
+_DECLARED_VALUE = re.compile(r"^  reg ((?:\[[^]]*\] )?(\\?\S+ ?)) = ([^;]*);$", re.MULTILINE)
+"""A register with its initial value. In SystemVerilog that is no event, so that what is computed from the
+register alone would never be computed; an ``initial`` statement is one in any Verilog.
+"""

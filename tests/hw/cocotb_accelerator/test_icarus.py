@@ -6,10 +6,6 @@ import subprocess
 
 import pytest
 
-INITIAL = (
-    "in SystemVerilog the initial value of a register is no event: 'always @*' that reads only registers "
-    "that keep theirs never runs"
-)
 NAMES = ["4x4-narrow", "2x8-wide"]
 
 
@@ -38,10 +34,7 @@ def test_compile(iverilog, emit, tmp_path, name):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize(
-    "standard",
-    ["2005", pytest.param("2012", marks=pytest.mark.xfail(reason=INITIAL))],
-)
+@pytest.mark.parametrize("standard", ["2005", "2012"])
 @pytest.mark.parametrize("name", NAMES)
 def test_sim_gemm(iverilog, simulate, name, standard):
     """The same bits as the reference, in as many cycles as in Verilator."""
