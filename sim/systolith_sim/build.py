@@ -1,6 +1,7 @@
 """From Verilog to a shared library that holds the design, the harness and pyverilator's interface."""
 
 import json
+import platform
 import re
 import tempfile
 from pathlib import Path
@@ -31,6 +32,9 @@ VERILATOR_FLAGS = [
 ]
 COMPILER_FLAGS = [
     *("-std=c++17", "-fPIC", "-march=native", "-w"),
+    # The loops are short: a call of memmove costs more than the moves.
+    "-fno-tree-loop-distribute-patterns",
+    *(["-mprefer-vector-width=512"] if platform.machine() == "x86_64" else []),
     # Unique symbols would be shared between the libraries of different designs in one process.
     "-fno-gnu-unique",
     *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVL_TIME_CONTEXT", "-DVL_USER_FATAL"),

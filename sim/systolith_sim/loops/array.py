@@ -31,8 +31,9 @@ def array_source(*, rows, columns, operand_bits):
     """SystemVerilog of the array.
 
     One unpacked array a row and kind of register; a step updates them in the order in which every one reads
-    the old value of what it depends on. The bottom row's sums, which leave the module, are assigned without
-    blocking.
+    the old value of what it depends on. Registers are 32 bits wide whatever they hold: signed arithmetic on
+    narrower ones costs more than it saves. The bottom row's sums, which leave the module, are assigned
+    without blocking.
 
     Parameters
     ----------
@@ -41,40 +42,30 @@ def array_source(*, rows, columns, operand_bits):
     """
     lanes = max(rows, columns)
     waves = rows + columns - 1
-    operand = f"logic signed [{operand_bits - 1}:0]"
-    product = f"logic signed [{2 * operand_bits - 1}:0]"
     index_bits = (lanes - 1).bit_length()
     over_columns = f"for (int unsigned c = 0; c < {columns}; c++)"
 
     declarations = [
-        f"{operand} weights [{lanes}];",
-        f"{operand} swaps [{waves}];",
+        f"int weights [{lanes}], swaps [{waves}], bottom [{columns}];",
         f"logic [{waves - 1}:0] swapping;",
         "logic load_row, load_column;",
         f"logic [{index_bits - 1}:0] load_index;",
-        f"logic signed [31:0] bottom [{columns}];",
     ]
     for r in range(rows):
-        declarations += [
-            f"{operand} a_{r} [{columns}], next_{r} [{columns}], active_{r} [{columns}];",
-            f"{product} product_{r} [{columns}];",
-        ]
-        if r < rows - 1:
-            declarations.append(f"logic signed [31:0] psum_{r} [{columns}];")
+        registers = ["a", "next", "active", "product", *(["psum"] if r < rows - 1 else [])]
+        declarations.append("int " + ", ".join(f"{name}_{r} [{columns}]" for name in registers) + ";")
         if r:
-            declarations.append(f"{operand} skew_{r} [{r}];")
+            declarations.append(f"int skew_{r} [{r}];")
 
     step = []
     for r in reversed(range(rows)):
         target = f"psum_{r}" if r < rows - 1 else "bottom"
         above = f"psum_{r - 1}[c] + " if r else ""
-        step.append(f"{over_columns} {target}[c] = {above}32'(product_{r}[c]);")
+        step.append(f"{over_columns} {target}[c] = {above}product_{r}[c];")
     step += [f"psum[{32 * c}+:32] <= bottom[{c}];" for c in range(columns)]
-    width = 2 * operand_bits
-    for r in range(rows):
-        step.append(f"{over_columns} product_{r}[c] = {width}'(a_{r}[c]) * {width}'(active_{r}[c]);")
+    step += [f"{over_columns} product_{r}[c] = a_{r}[c] * active_{r}[c];" for r in range(rows)]
 
-    step += [f"swaps[0] = {{{operand_bits}{{swap}}}};", "if (swap || swapping != 0) begin"]
+    step += ["swaps[0] = {32{swap}};", "if (swap || swapping != 0) begin"]
     for r in range(rows):
         kept, taken = f"active_{r}[c] & ~swaps[c + {r}]", f"next_{r}[c] & swaps[c + {r}]"
         step.append(f"  {over_columns} active_{r}[c] = ({kept}) | ({taken});")
@@ -96,18 +87,19 @@ def array_source(*, rows, columns, operand_bits):
         "load_column = load_valid & load_by_column;",
         "load_index = load_index_in;",
         f"if (load_valid) for (int unsigned i = 0; i < {lanes}; i++)",
-        f"  weights[i] = load_weights[{operand_bits}*i+:{operand_bits}];",
+        f"  weights[i] = 32'(signed'(load_weights[{operand_bits}*i+:{operand_bits}]));",
     ]
 
     for r in range(rows):
+        entering = f"32'(signed'(a[{operand_bits * r}+:{operand_bits}]))"
         step += [
             f"for (int unsigned c = {columns - 1}; c > 0; c--) a_{r}[c] = a_{r}[c - 1];",
-            f"a_{r}[0] = " + (f"skew_{r}[{r - 1}];" if r else f"a[{operand_bits - 1}:0];"),
+            f"a_{r}[0] = " + (f"skew_{r}[{r - 1}];" if r else f"{entering};"),
         ]
         if r:
             step += [
                 f"for (int unsigned i = {r - 1}; i > 0; i--) skew_{r}[i] = skew_{r}[i - 1];",
-                f"skew_{r}[0] = a[{operand_bits * r}+:{operand_bits}];",
+                f"skew_{r}[0] = {entering};",
             ]
 
     return f"""
