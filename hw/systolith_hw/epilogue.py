@@ -1,9 +1,9 @@
 """From accumulators to results: a pipeline of requantizer lanes and the parameters they use."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
-from amaranth.utils import bits_for
+from amaranth.utils import bits_for, exact_log2
 
 from .config import ACCUMULATOR_BITS
 from .queue import Queue
@@ -30,13 +30,12 @@ class RowTraits(data.StructLayout):
         )
 
 
-class GroupLayout(data.StructLayout):
-    """Results of some neighbouring columns of one row."""
+class GroupTraits(data.StructLayout):
+    """What is to become of the results of some neighbouring columns of one row."""
 
     def __init__(self, config):
         super().__init__(
             {
-                "values": data.ArrayLayout(signed(ACCUMULATOR_BITS), config.epilogue_lanes),
                 "index": range(config.columns // config.epilogue_lanes),
                 "row_end": 1,
                 "int8": 1,
@@ -44,6 +43,14 @@ class GroupLayout(data.StructLayout):
                 "offset": range(config.bus_bytes),
             }
         )
+
+
+class GroupLayout(data.StructLayout):
+    """Results of some neighbouring columns of one row, and their traits."""
+
+    def __init__(self, config):
+        values = data.ArrayLayout(signed(ACCUMULATOR_BITS), config.epilogue_lanes)
+        super().__init__({"values": values, **GroupTraits(config).members})
 
 
 class Epilogue(wiring.Component):
@@ -120,23 +127,26 @@ class Epilogue(wiring.Component):
             m.d.sync += [row_valid.eq(self.rows.valid), row.eq(self.rows.payload), group.eq(0)]
 
         # Its columns' accumulators and parameters.
-        parameters = data.ArrayLayout(Parameters(), config.columns)
-        sets = self._store_parameters(m)
-        chosen = Signal(parameters)
-        with m.If(row.parameters):
-            m.d.comb += chosen.eq(Mux(row.half, sets[1], sets[0]))
+        lane_count = config.epilogue_lanes
+        next_half = Signal()
+        next_group = Signal.like(group)
         m.d.comb += [
+            next_half.eq(Mux(self.rows.ready, self.rows.payload.half, row.half)),
+            next_group.eq(Mux(self.rows.ready, 0, group + enter)),
             lanes.valid.eq(enter),
             lanes.accumulators.eq(
-                self.accumulators.as_value().word_select(group, lanes.accumulators.shape().size)
+                self.accumulators.as_value().word_select(group, ACCUMULATOR_BITS * lane_count)
             ),
-            lanes.parameters.eq(chosen.as_value().word_select(group, lanes.parameters.shape().size)),
             lanes.int8.eq(row.int8),
             lanes.relu.eq(row.relu),
         ]
+        stored = self._store_parameters(m, next_half, next_group, group)
+        with m.If(row.parameters):
+            m.d.comb += lanes.parameters.eq(stored)
 
         # Beside the lanes: what the packer must know of each group.
-        valid, traits = enter, Signal(group_layout)
+        payload = queue.i.payload
+        valid, traits = enter, Signal(GroupTraits(config))
         m.d.comb += [
             traits.index.eq(group),
             traits.row_end.eq(row_end),
@@ -151,19 +161,33 @@ class Epilogue(wiring.Component):
             valid, traits = next_valid, next_traits
         m.d.comb += [
             queue.i.valid.eq(valid),
-            queue.i.payload.eq(traits),
-            queue.i.payload.values.eq(lanes.results),
+            payload.values.eq(lanes.results),
+            *(payload[name].eq(traits[name]) for name in GroupTraits(config).members),
         ]
         return m
 
-    def _store_parameters(self, m):
-        """Registers for the parameters of two tiles, by half."""
+    def _store_parameters(self, m, next_half, next_group, group):
+        """Keep the parameters of two tiles; return those of ``group``, read as ``next_group`` before.
+
+        A word of the memory is as wide as a line or as a group, whichever is wider.
+        """
+        config = self._config
         line = self.parameters
-        lines = data.ArrayLayout(len(line.data), self._config.parameter_lines)
-        sets = []
-        for half in range(2):
-            received = Signal(lines, name=f"set_{half}", reset_less=True)
-            with m.If(line.valid & (line.half == half)):
-                m.d.sync += received[line.index].eq(line.data)
-            sets.append(received.as_value())
-        return sets
+        group_bits = Parameters().size * config.epilogue_lanes
+        line_bits = len(line.data)
+        word_bits = max(group_bits, line_bits)
+        words_per_set = Parameters().size * config.columns // word_bits
+        lines_per_word, groups_per_word = word_bits // line_bits, word_bits // group_bits
+
+        layout = data.ArrayLayout(line_bits, lines_per_word)
+        m.submodules.parameters = words = memory.Memory(shape=layout, depth=2 * words_per_set, init=[])
+        write = words.write_port(granularity=1)
+        read = words.read_port()
+        m.d.comb += [
+            write.addr.eq(line.half * words_per_set + (line.index >> exact_log2(lines_per_word))),
+            write.en.eq(line.valid << line.index[: exact_log2(lines_per_word)]),
+            read.addr.eq(next_half * words_per_set + (next_group >> exact_log2(groups_per_word))),
+        ]
+        for part in range(lines_per_word):
+            m.d.comb += write.data[part].eq(line.data)
+        return read.data.as_value().word_select(group[: exact_log2(groups_per_word)], group_bits)

@@ -3,6 +3,7 @@
 import re
 
 from amaranth.back import verilog
+from amaranth.hdl import ClockDomain, Module
 from systolith_hw.accelerator import Accelerator
 
 from .loops import LOOPS, loop_source
@@ -36,18 +37,30 @@ def emit_verilog(config, *, lowering="stock"):
     if lowering == "stock":
         return emit_component(Accelerator(config))
     if lowering == "loops":
-        return emit_component(Accelerator(config, lowering=LOOPS)) + loop_source(config)
+        accelerator = Accelerator(config, lowering=LOOPS)
+        return emit_component(accelerator, async_reset=True) + loop_source(config)
     raise ValueError(f"lowering must be 'stock' or 'loops', not {lowering!r}")
 
 
-def emit_component(component):
+def emit_component(component, *, async_reset=False):
     """The Verilog of any component with the ports of :func:`~.ports.device_ports`.
 
     Parameters
     ----------
     component : amaranth.lib.wiring.Component
+    async_reset : bool
+        Make the reset asynchronous, which keeps it out of the logic that a simulator evaluates every cycle;
+        for a component that drives all its outputs.
     """
-    text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    options = {"name": TOP, "emit_src": False, "strip_internal_attrs": True}
+    if async_reset:
+        top = Module()
+        top.domains.sync = domain = ClockDomain("sync", async_reset=True)
+        top.submodules.core = component
+        members = (getattr(component, name) for name in component.signature.members)
+        text = verilog.convert(top, ports=[domain.clk, domain.rst, *members], **options)
+    else:
+        text = verilog.convert(component, **options)
     return _DECLARED_VALUE.sub(r"  reg \1;\n  initial \2 = \3;", text)
 
 

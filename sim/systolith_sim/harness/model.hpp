@@ -13,6 +13,10 @@
 #include "waveform.hpp"
 #include "write_port.hpp"
 
+class Vsystolith___024root;
+// The body of Vsystolith::eval(), without what serves threads and $display.
+void Vsystolith___024root___eval(Vsystolith___024root* root);
+
 namespace systolith {
 
 class Model {
@@ -97,13 +101,13 @@ class Model {
         writes_.drive(top_, cycle);
         reads_.drive(top_, cycle);
         top_.clk = 0;
-        top_.eval();
+        Vsystolith___024root___eval(top_.rootp);
         waveform.dump_settled(cycle);
         reads_.sample(top_, cycle);
         writes_.sample(top_, cycle);
         registers.sample(top_, cycle);
         top_.clk = 1;
-        top_.eval();
+        Vsystolith___024root___eval(top_.rootp);
         ++cycle;
         registers.settle(top_);
         waveform.dump_registers(cycle);

@@ -1,6 +1,6 @@
 """The accumulator memory as loops."""
 
-from amaranth.hdl import ClockSignal, Instance, Module
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
 from systolith_hw.accumulators import AccumulatorBank, Accumulators
 
 __all__ = ["LoopAccumulators", "accumulators_source"]
@@ -17,6 +17,7 @@ class LoopAccumulators(Accumulators):
         m.submodules.loops = Instance(
             MODULE,
             i_clk=ClockSignal(),
+            i_rst=ResetSignal(),
             i_valid=access.valid,
             i_first=access.first,
             i_half=access.half,
@@ -51,6 +52,7 @@ def accumulators_source(*, columns, rows):
     return f"""
 module {MODULE} (
   input clk,
+  input rst,
   input valid,
   input first,
   input half,
@@ -79,6 +81,7 @@ module {MODULE} (
         if (valids[c]) old[c] = sums[places[c] + c];
       end
     end
+    if (rst) valids = 0;
     if (read_enable) begin
       address = 32'({{read_half, read_row}}) * {columns};
       {outputs}

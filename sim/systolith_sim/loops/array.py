@@ -1,6 +1,6 @@
 """The systolic array as loops."""
 
-from amaranth.hdl import ClockSignal, Instance, Module
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
 from systolith_hw.array import SystolicArray
 
 __all__ = ["LoopArray", "array_source"]
@@ -16,6 +16,7 @@ class LoopArray(SystolicArray):
         m.submodules.loops = Instance(
             MODULE,
             i_clk=ClockSignal(),
+            i_rst=ResetSignal(),
             i_a=self.a,
             i_swap=self.swap,
             i_load_valid=self.load.valid,
@@ -83,8 +84,8 @@ def array_source(*, rows, columns, operand_bits):
     step += [
         "  default: ;",
         "endcase",
-        "load_row = load_valid & ~load_by_column;",
-        "load_column = load_valid & load_by_column;",
+        "load_row = load_valid & ~load_by_column & ~rst;",
+        "load_column = load_valid & load_by_column & ~rst;",
         "load_index = load_index_in;",
         f"if (load_valid) for (int unsigned i = 0; i < {lanes}; i++)",
         f"  weights[i] = 32'(signed'(load_weights[{operand_bits}*i+:{operand_bits}]));",
@@ -105,6 +106,7 @@ def array_source(*, rows, columns, operand_bits):
     return f"""
 module {MODULE} (
   input clk,
+  input rst,
   input [{rows * operand_bits - 1}:0] a,
   input swap,
   input load_valid,

@@ -1,6 +1,6 @@
 """The requantizer lanes as loops."""
 
-from amaranth.hdl import ClockSignal, Instance, Module
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
 from systolith_hw.requantize import RequantizerLanes
 
 __all__ = ["LoopLanes", "lanes_source"]
@@ -16,6 +16,7 @@ class LoopLanes(RequantizerLanes):
         m.submodules.loops = Instance(
             MODULE,
             i_clk=ClockSignal(),
+            i_rst=ResetSignal(),
             i_valid=self.valid,
             i_accumulators=self.accumulators,
             i_parameters=self.parameters,
@@ -36,6 +37,7 @@ def lanes_source(*, lanes):
     return f"""
 module {MODULE} (
   input clk,
+  input rst,
   input valid,
   input [{32 * lanes - 1}:0] accumulators,
   input [{64 * lanes - 1}:0] parameters,
@@ -64,7 +66,7 @@ module {MODULE} (
         result_1[i] = 32'(biased < low ? low : biased > high ? high : biased);
       end
     end
-    valids = {{valids[1:0], valid}};
+    valids = rst ? 0 : {{valids[1:0], valid}};
   endtask
   always @(posedge clk) step();
 endmodule
