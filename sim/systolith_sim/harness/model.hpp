@@ -14,7 +14,7 @@
 #include "write_port.hpp"
 
 class Vsystolith___024root;
-// The body of Vsystolith::eval(), without what serves threads and $display.
+// The body of Vsystolith::eval(), without what serves threads, $display and waveforms.
 void Vsystolith___024root___eval(Vsystolith___024root* root);
 
 namespace systolith {
@@ -97,17 +97,24 @@ class Model {
         ~Stopwatch() { total += std::chrono::duration<double>(Clock::now() - start).count(); }
     };
 
+    void evaluate() {
+        if constexpr (Waveform<Top>::AVAILABLE)
+            top_.eval();  // which notes what has changed
+        else
+            Vsystolith___024root___eval(top_.rootp);
+    }
+
     void step() {
         writes_.drive(top_, cycle);
         reads_.drive(top_, cycle);
         top_.clk = 0;
-        Vsystolith___024root___eval(top_.rootp);
+        evaluate();
         waveform.dump_settled(cycle);
         reads_.sample(top_, cycle);
         writes_.sample(top_, cycle);
         registers.sample(top_, cycle);
         top_.clk = 1;
-        Vsystolith___024root___eval(top_.rootp);
+        evaluate();
         ++cycle;
         registers.settle(top_);
         waveform.dump_registers(cycle);
