@@ -128,12 +128,13 @@ class BLoader(wiring.Component):
                 row_bytes.eq(loop.k_depth),
             ]
         with m.Else():
-            offset, in_line = _split(loop.n_position, config.line_bytes)
+            # Only the beats that hold the tile's columns, from the line's start on.
+            offset, in_beat = _split(loop.n_position, max(config.bus_bytes, config.columns))
             m.d.comb += [
                 panel.address.eq(batch_address + offset + k_offset),
                 panel.rows.eq(loop.k_depth),
                 panel.lines.eq(1),
-                row_bytes.eq(_at_most(loop.n_left + in_line, config.line_bytes)),
+                row_bytes.eq(_at_most(loop.n_left + in_beat, max(config.bus_bytes, config.columns))),
             ]
 
         accepted = Signal()

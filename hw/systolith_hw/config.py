@@ -159,8 +159,8 @@ class ArrayConfig:
 
     @property
     def n_tiles_per_line(self):
-        """Tiles of C bytes along N in one line of a K×N matrix B."""
-        return self.line_bytes // self.columns
+        """Tiles of C bytes along N in what is fetched of a row of a K×N matrix B: C bytes, or one beat."""
+        return max(1, self.bus_bytes // self.columns)
 
     @property
     def burst_lines(self):

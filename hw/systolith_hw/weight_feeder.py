@@ -105,7 +105,7 @@ class WeightFeeder(wiring.Component):
         # Which part of which line the tile is in.
         group_bytes = config.burst_lines * config.line_bytes
         k_in_line = loop.k_position[exact_log2(config.rows) : exact_log2(config.line_bytes)]
-        n_in_line = loop.n_position[exact_log2(config.columns) : exact_log2(config.line_bytes)]
+        n_in_line = loop.n_position[exact_log2(config.columns) :][: exact_log2(config.n_tiles_per_line)]
         first_use = Signal()
         last_use = Signal()
         m.d.comb += [

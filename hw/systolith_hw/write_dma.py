@@ -100,7 +100,8 @@ class WriteDma(wiring.Component):
         with m.If(transfers.ready):
             m.d.sync += splitting.eq(chosen)
 
-        # A burst goes to the address channel, to the data queue and to the response queue at once.
+        # A burst is offered on the address channel and put into the queues at once: its data must not wait
+        # until the address is taken, for a subordinate may wait for data before it takes the address.
         data_entry = data.StructLayout({"beats": splitting.beats.shape(), "record": 1})
         response_entry = data.StructLayout(
             {
@@ -115,23 +116,25 @@ class WriteDma(wiring.Component):
         m.submodules.response_queue = response_queue = Queue(response_entry, depth=config.outstanding)
         burst = splitter.bursts
         room = Signal()
-        issued = Signal()
+        queued = Signal()
+        put = Signal()
         m.d.comb += [
             room.eq(data_queue.i.ready & response_queue.i.ready),
-            self.bursts.valid.eq(burst.valid & room),
+            put.eq(burst.valid & room & ~queued),
+            self.bursts.valid.eq(put | queued),
             self.bursts.payload.eq(burst.payload),
-            burst.ready.eq(self.bursts.ready & room),
-            issued.eq(burst.valid & burst.ready),
-            data_queue.i.valid.eq(issued),
+            burst.ready.eq(self.bursts.valid & self.bursts.ready),
+            data_queue.i.valid.eq(put),
             data_queue.i.payload.beats.eq(burst.payload.beats),
             data_queue.i.payload.record.eq(splitting.record),
-            response_queue.i.valid.eq(issued),
+            response_queue.i.valid.eq(put),
             response_queue.i.payload.address.eq(burst.payload.address),
             response_queue.i.payload.slot.eq(splitting.slot),
             response_queue.i.payload.end.eq(splitting.end & splitter.last),
             response_queue.i.payload.interrupt.eq(splitting.interrupt),
             response_queue.i.payload.record.eq(splitting.record),
         ]
+        m.d.sync += queued.eq(self.bursts.valid & ~self.bursts.ready)
         self._send_data(m, data_queue.o)
         self._take_responses(m, response_queue.o)
         return m

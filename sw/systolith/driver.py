@@ -20,9 +20,6 @@ COUNT_MASK = (1 << 16) - 1
 SLACK_CYCLES = 1_000_000
 """Cycles without any completion that are granted to every wait, whatever is waited for."""
 
-SLOWDOWN = 64
-"""How many times slower than :func:`_work_cycles` a descriptor may be before the device counts as stuck."""
-
 POLL_CYCLES = 10_000
 """Cycles between two looks at a device that is coming to a halt."""
 
@@ -204,9 +201,8 @@ class RingDevice(Device):
 
     def _ample_cycles(self):
         """Cycles within which any working device has completed what is running."""
-        return SLACK_CYCLES + SLOWDOWN * sum(
-            _work_cycles(descriptor, self.config) for descriptor in self._running
-        )
+        work = sum(_work_cycles(descriptor, self.config) for descriptor in self._running)
+        return SLACK_CYCLES + self._transport.cycles_per_beat * work
 
     def _reap(self):
         """Take in the completions of the oldest descriptors; their number."""

@@ -1,5 +1,7 @@
 """The simulated targets: the ring driver over a Verilated model and its memory."""
 
+import math
+
 import systolith_sim
 import systolith_sim.errors as sim_errors
 
@@ -28,6 +30,16 @@ class SimulatorTransport(Transport):
     def seconds(self):
         """Host seconds spent simulating so far."""
         return self.simulator.seconds
+
+    @property
+    def cycles_per_beat(self):
+        """How long a beat of memory traffic may take: more than a round trip at the memory's timing."""
+        timing = self.simulator.timing
+        stalls = timing.stall_probability
+        stall = max(stalls.values(), default=0) if isinstance(stalls, dict) else stalls
+        rate = min(timing.read_bandwidth, timing.write_bandwidth) * (1 - stall)
+        trip = timing.latency_cycles + timing.write_latency_cycles
+        return super().cycles_per_beat + math.ceil(4 * trip / rate)
 
     def read_register(self, offset):
         """The 32 bits at a byte offset of the register block."""

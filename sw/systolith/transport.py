@@ -16,12 +16,15 @@ class Transport(abc.ABC):
         The memory itself, where the host can see it.
     seconds : float
         Time spent in the device so far.
+    cycles_per_beat : int
+        How long a beat of memory traffic may take before the device counts as stuck.
     """
 
     memory_base = 0
     memory_bytes = 0
     memory = None
     seconds = 0.0
+    cycles_per_beat = 64
 
     @abc.abstractmethod
     def read_register(self, offset):

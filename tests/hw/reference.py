@@ -142,9 +142,10 @@ def b_panels(gemm, config, first_block=0):
                     addresses = [base + (n + column) * gemm.b_stride + k for column in range(columns)]
                     size = depth
                 else:
-                    line = n // config.line_bytes * config.line_bytes
+                    fetched = max(config.bus_bytes, config.columns)
+                    line = n // fetched * fetched
                     addresses = [base + (k + row) * gemm.b_stride + line for row in range(depth)]
-                    size = min(config.line_bytes, gemm.n - line)
+                    size = min(fetched, gemm.n - line)
                 order["line"] = k // config.line_bytes
                 yield Fetch(addresses=addresses, bytes=size, slot=gemm.slot, **order)
 

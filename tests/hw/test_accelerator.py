@@ -53,7 +53,7 @@ class Memory:
         self.dut, self.config, self.stall, self.faulty = dut, config, stall, faulty
         self.random = random.Random(seed)
         self.bytes = np.random.default_rng(seed).integers(0, 256, 1 << 14, dtype=np.uint8)
-        self.reads, self.bursts, self.responses = [], [], []
+        self.reads, self.bursts, self.beats, self.responses = [], [], [], []
         self.written = np.zeros(len(self.bytes), dtype=bool)
 
     def check_burst(self, values):
@@ -117,10 +117,13 @@ class Memory:
                 beats = self.check_burst(seen[12:19])
                 self.bursts.append((list(beats), max(map(self.response, beats))))
             if seen[2] and ready["w"]:
-                self.write(*seen[19:])
+                self.beats.append(seen[19:])
+            # Data may come before their address.
+            while self.bursts and self.beats:
+                self.write(*self.beats.pop(0))
 
     def write(self, word, strobe, last):
-        """A beat of the oldest burst; its address comes first."""
+        """A beat of the oldest burst."""
         burst, response = self.bursts[0]
         address = burst.pop(0)
         assert bool(last) == (not burst)

@@ -285,7 +285,7 @@ def test_derived(values, expected):
 def test_derived_agree(config):
     assert config.beats_per_line * config.bus_bytes == config.line_bytes
     assert config.k_tiles_per_line * config.rows == config.line_bytes
-    assert config.n_tiles_per_line * config.columns == config.line_bytes
+    assert config.n_tiles_per_line * config.columns == max(config.bus_bytes, config.columns)
     parameter_bytes = 8 * config.columns
     assert config.parameter_lines * config.line_bytes >= parameter_bytes
     assert config.parameter_sets_per_line * parameter_bytes <= max(config.line_bytes, parameter_bytes)

@@ -158,3 +158,40 @@ def test_sim_random(columns, bits, idle, stall):
     assert events == expected_events
     assert {event[0] for event in events} == {"stored", "recorded", "fault", "record_fault"}
     assert cuts or bits == 512
+
+
+def test_sim_address_after_data():
+    """A subordinate may wait for data before it takes the address: both are offered without the other."""
+    config = small_config(columns=4, axi_data_bits=64)
+    dut = WriteDma(config)
+    writes = make_writes(random.Random(7), config, 12, record=False)
+    taken = []
+    at_once = {"rng": random.Random(0), "idle": 0}
+    taking = {"rng": random.Random(0), "stall": 0}
+
+    async def announce(ctx):
+        for write, _ in writes:
+            await offer(ctx, dut.rows, write, **at_once)
+
+    async def send(ctx):
+        for _, data in writes:
+            for beat in data:
+                await offer(ctx, dut.row_beats, beat, **at_once)
+
+    async def subordinate(ctx):
+        ctx.set(dut.beats.ready, 0)
+        for write, data in writes:
+            left = write["beats"]
+            while left:
+                await ctx.tick().until(dut.bursts.valid & dut.beats.valid)
+                burst = await accept(ctx, dut.bursts, **taking)
+                for _ in range(burst["beats"]):
+                    taken.append(await accept(ctx, dut.beats, **taking))
+                left -= burst["beats"]
+                ctx.set(dut.responses.valid, 1)
+                await ctx.tick()
+                ctx.set(dut.responses.valid, 0)
+            assert [beat["data"] for beat in taken[-len(data) :]] == [beat["data"] for beat in data]
+
+    simulate(dut, subordinate, background=[announce, send], limit=2000)
+    assert len(taken) == sum(write["beats"] for write, _ in writes)
