@@ -156,6 +156,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "interrupt": lambda: _flags(registers.Interrupt),
     "identity": _identity,
     "descriptor": lambda: _fields(descriptor.DESCRIPTOR_FIELDS, base=0),
+    "parameter_record": lambda: _fields(descriptor.PARAMETER_FIELDS, base=0),
     "completion": lambda: _fields(descriptor.COMPLETION_FIELDS, base=descriptor.RECORD_BYTES),
     "layouts": lambda: _members(descriptor.BLayout),
     "outputs": lambda: _members(descriptor.Output),

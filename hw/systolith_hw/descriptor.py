@@ -10,6 +10,7 @@ from .config import K_MAX, PARAMETER_BYTES
 __all__ = [
     "COMPLETION_FIELDS",
     "DESCRIPTOR_FIELDS",
+    "PARAMETER_FIELDS",
     "RECORD_BYTES",
     "SLOT_BYTES",
     "BLayout",
@@ -45,7 +46,9 @@ class Output(enum.IntEnum):
     """Element type of D."""
 
     INT32 = 0
+    """Four bytes an element, saturated."""
     INT8 = 1
+    """One byte an element, requantized."""
 
 
 class Code(enum.IntEnum):
@@ -54,6 +57,7 @@ class Code(enum.IntEnum):
     PENDING = 0
     """Not completed. The driver writes it before it rings the doorbell."""
     OK = 1
+    """D is complete in memory."""
     REJECTED = 2
     """The descriptor cannot be run; ``reason`` says why. Nothing was read or written."""
     READ_ERROR = 3
@@ -66,6 +70,7 @@ class Reject(enum.IntEnum):
     """Why a descriptor was rejected. The device reports the lowest that applies."""
 
     NONE = 0
+    """Not rejected."""
     OPCODE = 1
     """Unknown operation or a reserved bit set."""
     ZERO_SIZE = 2
@@ -134,6 +139,14 @@ COMPLETION_FIELDS = {
     "drain": Field(word=9, doc="Cycles after the last row of A until completion or the next"),
 }
 """The completion record, at byte 64 of a ring slot; words 10 to 15 are zero."""
+
+PARAMETER_FIELDS = {
+    "bias": Field(word=0, doc="Added to the accumulator, signed"),
+    "multiplier": Field(word=1, lsb=0, width=16, doc="int8 output: multiplies the sum, unsigned"),
+    "shift": Field(word=1, lsb=16, width=6, doc="int8 output: the product is shifted right, 0 to 63"),
+    "reserved": Field(word=1, lsb=22, width=10, doc="Zero"),
+}
+"""The epilogue parameters of one output channel."""
 
 _DERIVED = {"opcode", "reserved", "reserved_m", "reserved_k", "reserved_n"}
 

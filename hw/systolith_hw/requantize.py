@@ -2,30 +2,25 @@
 
 import itertools
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .config import ACCUMULATOR_BITS, PARAMETER_BYTES
+from .config import ACCUMULATOR_BITS
+from .descriptor import PARAMETER_FIELDS
 
 __all__ = ["Parameters", "Requantizer", "RequantizerLanes"]
 
-MULTIPLIER_BITS = 16
-SHIFT_BITS = 6
+MULTIPLIER_BITS = PARAMETER_FIELDS["multiplier"].width
+SHIFT_BITS = PARAMETER_FIELDS["shift"].width
 
 
 class Parameters(data.StructLayout):
     """The epilogue parameters of one output channel, as they lie in memory."""
 
     def __init__(self):
-        super().__init__(
-            {
-                "bias": signed(ACCUMULATOR_BITS),
-                "multiplier": MULTIPLIER_BITS,
-                "shift": SHIFT_BITS,
-                "reserved": 8 * PARAMETER_BYTES - ACCUMULATOR_BITS - MULTIPLIER_BITS - SHIFT_BITS,
-            }
-        )
+        members = {name: unsigned(field.width) for name, field in PARAMETER_FIELDS.items()}
+        super().__init__(members | {"bias": signed(PARAMETER_FIELDS["bias"].width)})
 
 
 class Requantizer(wiring.Component):

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from systolith.golden import PARAMETER_DTYPE
 from systolith_hw.config import ArrayConfig
 from systolith_hw.descriptor import (
     COMPLETION_FIELDS,
     DESCRIPTOR_FIELDS,
+    PARAMETER_FIELDS,
     RECORD_BYTES,
     SLOT_BYTES,
     BLayout,
@@ -444,3 +446,11 @@ def test_roofline_broadcast():
     shared = gemm(batch=8, m=1, k=16, n=16, m_block=1, **(strides | {"b_batch_stride": 0}))
     assert own.roofline_cycles(config) == 8 * (1 + 16)
     assert shared.roofline_cycles(config) == 8 * 4  # D is the bound: 64 bytes each
+
+
+def test_parameter_fields():
+    """One record is two words without gaps, and NumPy's view of it agrees."""
+    assert check_no_overlap(PARAMETER_FIELDS) == set(range(64))
+    for name, offset in (("bias", 0), ("multiplier", 4), ("shift", 6)):
+        field = PARAMETER_FIELDS[name]
+        assert PARAMETER_DTYPE.fields[name][1] == offset == (32 * field.word + field.lsb) // 8

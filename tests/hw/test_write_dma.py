@@ -185,8 +185,7 @@ def test_sim_address_after_data():
             while left:
                 await ctx.tick().until(dut.bursts.valid & dut.beats.valid)
                 burst = await accept(ctx, dut.bursts, **taking)
-                for _ in range(burst["beats"]):
-                    taken.append(await accept(ctx, dut.beats, **taking))
+                taken.extend([await accept(ctx, dut.beats, **taking) for _ in range(burst["beats"])])
                 left -= burst["beats"]
                 ctx.set(dut.responses.valid, 1)
                 await ctx.tick()
