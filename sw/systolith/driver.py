@@ -221,7 +221,8 @@ class RingDevice(Device):
             except ValueError as error:
                 self._raise_protocol(f"a completion record has an unknown value: {error}")
             descriptor = self._running[0]
-            if completion.tag != descriptor.tag:
+            slot = self._ring + (first + index) % self._slots * SLOT_BYTES
+            if completion.tag != descriptor.tag and not _is_unread(completion, slot):
                 self._raise_protocol(
                     f"completion tag must be {descriptor.tag:#010x}, the device wrote {completion.tag:#010x}"
                 )
@@ -288,6 +289,12 @@ def _slot(descriptor, interrupt):
 def _completion(record):
     """A completion record; the same GEMM often takes the same cycles again."""
     return Completion.unpack(record)
+
+
+def _is_unread(completion, slot):
+    """Whether the descriptor at this address could not be read, so that the device knows no tag."""
+    failed = completion.code is Code.READ_ERROR and completion.tag == 0
+    return failed and slot <= completion.fault_address < slot + RECORD_BYTES
 
 
 @functools.lru_cache(maxsize=4096)

@@ -15,7 +15,7 @@ class FakeTransport(Transport):
     """Runs what the ring holds when it is waited for, at most ``burst`` descriptors at a time.
 
     ``faults`` maps the number of a descriptor (from 0) to the completion code it ends with,
-    ``"record"`` (its record cannot be written) or ``"hang"``.
+    ``"record"`` (its record cannot be written), ``"fetch"`` (it cannot be read) or ``"hang"``.
     """
 
     def __init__(self, config, *, memory_base=0, memory_bytes=1 << 20, visible=True, burst=1000):
@@ -88,6 +88,9 @@ class FakeTransport(Transport):
         if fault == "hang":
             registers["activity"] = 0b1001000 | 2 << 8
             return False
+        if fault == "fetch":
+            self._end_unread(slot)
+            return True
         reason = descriptor.check(self.config)
         code = fault if isinstance(fault, Code) else Code.REJECTED if reason else Code.OK
         if code is Code.OK:
@@ -110,6 +113,15 @@ class FakeTransport(Transport):
         if descriptor.interrupt:
             registers["irq_pending"] |= Interrupt.COMPLETION
         return True
+
+    def _end_unread(self, slot):
+        counters = Counters(total=1, compute=0, wait_a=0, wait_b=0, wait_output=0, fill=1, drain=0)
+        completion = Completion(
+            code=Code.READ_ERROR, reason=Reject.NONE, fault_address=slot, tag=0, counters=counters
+        )
+        self.write(slot + 64, np.frombuffer(completion.pack(), np.uint8))
+        self.registers["ring_head"] = self.registers["ring_head"] + 1 & 0xFFFF
+        self.registers["irq_pending"] |= Interrupt.COMPLETION
 
     def _compute(self, d):
         def matrices(address, rows, columns, stride, batch_stride, dtype=np.int8):

@@ -20,7 +20,7 @@ from systolith import (
     matmul,
 )
 from systolith.driver import RingDevice
-from systolith_hw import REGISTERS, Code, Descriptor, Reject, identity
+from systolith_hw import REGISTERS, Code, Completion, Descriptor, Reject, identity
 from systolith_hw.registers import Control
 
 CONFIG = ArrayConfig(rows=4, columns=4)
@@ -167,6 +167,41 @@ def test_bus_error(code, access):
     device.submit([work[1][0]])
     device.wait()
     np.testing.assert_array_equal(read_d(device, work[1][0]), work[1][1])
+
+
+@pytest.mark.parametrize("tag", [0, 5])
+@pytest.mark.parametrize("count", [1, 6, 9])
+def test_unreadable_descriptor(tag, count):
+    """The device cannot know its tag, and reports 0."""
+    device, transport = open_fake(ring_slots=4)
+    d, expected = descriptor(device, tag=tag)
+    transport.faults[count - 1] = "fetch"
+    device.submit([d] * count)
+    address = device._ring + 128 * ((count - 1) % 4)
+    with pytest.raises(BusError, match=f"^bus error: the read at address {address:#010x} failed$") as info:
+        device.wait()
+    assert [c.code for c in info.value.completions] == [Code.OK] * (count - 1) + [Code.READ_ERROR]
+    device.submit([d])
+    device.wait()
+    np.testing.assert_array_equal(read_d(device, d), expected)
+
+
+@pytest.mark.parametrize("changes", [{"tag": 6}, {"fault_address": 0x80}, {"code": Code.OK}])
+def test_wrong_tag_of_a_read_error(changes):
+    """Another tag than 0, or an error elsewhere, is no descriptor that could not be read."""
+    device, transport = open_fake()
+    transport.faults[0] = "fetch"
+    d, _ = descriptor(device, tag=5)
+    device.submit([d])
+    original = transport.write
+
+    def write(address, data):
+        completion = Completion.unpack(data.tobytes())
+        original(address, np.frombuffer(dataclasses.replace(completion, **changes).pack(), np.uint8))
+
+    transport.write = write
+    with pytest.raises(ProtocolError, match="tag must be 0x00000005, the device wrote 0x0000000"):
+        device.wait()
 
 
 def test_rejected():

@@ -1,5 +1,7 @@
 """The rtl target's failures: each is told, and the device works afterwards."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sw.cases import CONFIGS
@@ -58,6 +60,23 @@ def test_bus_error(rtl, access):
         np.testing.assert_array_equal(after.result(), gemm(A, B))
         rtl.simulator.clear_errors()
         np.testing.assert_array_equal(matmul(A, weight), gemm(A, B))
+
+
+@pytest.mark.parametrize("tag", [0, 5])
+def test_unreadable_descriptor(rtl, tag):
+    """The address is told whatever the tag, and nothing has to be reset."""
+    queue = rtl.queue()
+    pending = queue.matmul(A, B)
+    (descriptor,) = pending.descriptors
+    slot = rtl._ring + 128 * (rtl._tail % rtl._slots)
+    rtl.simulator.inject_error(slot, 64, access="read")
+    rtl.submit([dataclasses.replace(descriptor, tag=tag)])
+    with pytest.raises(BusError) as info:
+        rtl.wait()
+    assert info.value.access == "read"
+    assert slot <= info.value.address < slot + 64
+    rtl.simulator.clear_errors()
+    np.testing.assert_array_equal(matmul(A, B, device=rtl), gemm(A, B))
 
 
 def test_completion_record_error(rtl):
