@@ -138,10 +138,22 @@ class Operand:
             self.array = np.ndarray(shape, np.int8, device.memory, address - device.memory_base, strides)
 
 
+class Residence:
+    """Device memory that is given back when nobody refers to this object any more."""
+
+    __slots__ = ("__weakref__", "address")
+
+    def __init__(self, device, nbytes):
+        buffer = device.allocate(nbytes)
+        self.address = buffer.address
+        weakref.finalize(self, device.free, buffer).atexit = False
+
+
 class PackedWeight:
     """B, and its epilogue parameters, resident in device memory: written once, used by any number of GEMMs.
 
-    The memory is freed by :meth:`free`, at the end of a ``with`` block, or with the object.
+    The memory is given back after :meth:`free`, the end of a ``with`` block or the object's own end, once
+    no product that was queued before is still to run.
 
     Parameters
     ----------
@@ -161,6 +173,8 @@ class PackedWeight:
     parameters : ``(N,)`` array of :data:`PARAMETER_DTYPE`, or None
     has_multiplier : bool
         Whether int8 results can be had.
+    residence : Residence or None
+        Holds the memory; None once freed.
 
     Raises
     ------
@@ -185,10 +199,8 @@ class PackedWeight:
         nbytes = strides[0] * b.shape[0]
         parameter_offset = round_up(nbytes, device.alignment_bytes)
         parameter_bytes = 0 if self.parameters is None else self.parameters.nbytes
-        self._buffer = device.allocate(parameter_offset + parameter_bytes)
-        self._release = weakref.finalize(self, device.free, self._buffer)
-        self._release.atexit = False
-        self.address = self._buffer.address
+        self.residence = Residence(device, parameter_offset + parameter_bytes)
+        self.address = self.residence.address
         self.parameter_address = self.address + parameter_offset if parameter_bytes else 0
         packed = np.zeros(nbytes, np.uint8) if device.memory is None else device.view(self.address, nbytes)
         np.ndarray(b.shape, np.int8, packed, 0, strides)[...] = b
@@ -204,14 +216,17 @@ class PackedWeight:
         self.free()
 
     def __repr__(self):
-        state = f"at {self.address:#010x}" if self._release.alive else "freed"
+        state = "freed" if self.freed else f"at {self.address:#010x}"
         return f"<weight {self.shape} {self.b_layout.name} {state}>"
 
     @property
     def freed(self):
-        """Whether the memory has been given back."""
-        return not self._release.alive
+        """Whether :meth:`free` has been called."""
+        return self.residence is None
 
     def free(self):
-        """Give the memory back. May be called again; the weight cannot be used after it."""
-        self._release()
+        """Give the memory back, once the products queued with it have run. May be called again.
+
+        No more products can be queued with it.
+        """
+        self.residence = None

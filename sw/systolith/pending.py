@@ -23,9 +23,9 @@ class Pending:
     dtype : numpy.dtype
         int32 or int8.
     descriptors : tuple of Descriptor
-        What the device is given.
+        What the device is given; empty if the product is run in parts.
     record : Record or None
-        What it took, once it has run.
+        What it took, once it has run, unless it was run in parts.
     error : DeviceError or None
         What it ended with, if it failed.
     """
@@ -82,19 +82,6 @@ class Pending:
         self._label = label
         self._result = None
         self._ended = False
-
-    @classmethod
-    def of(cls, result):
-        """One whose result is there already."""
-        pending = cls.__new__(cls)
-        pending.shape = result.shape
-        pending.dtype = result.dtype
-        pending.descriptors = ()
-        pending.record = None
-        pending.error = None
-        pending._lease = None
-        pending._result = result
-        return pending
 
     def view(self):
         """The result without a copy, where it lies in device memory and the host can see it.

@@ -1,5 +1,8 @@
 """Several GEMMs that run back to back: operands in, descriptors, results out."""
 
+import copy
+import functools
+
 import numpy as np
 from systolith_hw import BLayout, Output
 
@@ -14,7 +17,8 @@ from .operands import (
     pack_parameters,
     row_strides,
 )
-from .pending import Pending
+from .parts import PendingInParts
+from .pending import INT8, INT32, Pending
 from .tiling import Placement, Problem, batches, descriptors, sizes
 from .workspace import Lease
 
@@ -46,6 +50,7 @@ class Queue:
         self._lease = Lease(device)
         self._staged = []
         self._pending = []
+        self._in_parts = []
 
     def __enter__(self):
         return self
@@ -116,7 +121,7 @@ class Queue:
     ):
         """Add ``epilogue(A·B)`` to the queue; see :func:`systolith.matmul`.
 
-        A product that does not fit the device's memory is run at once, in parts.
+        A product that does not fit the device's memory is run in parts, after the others.
 
         Parameters
         ----------
@@ -153,22 +158,14 @@ class Queue:
         a_end = (need.a_bytes + align) & ~align if upload_a else 0
         b_end = a_end + (((need.b_bytes + align) & ~align) if upload_b else 0)
         p_end = b_end + (((need.parameter_bytes + align) & ~align) if upload_parameters else 0)
+        exhausted = None
         try:
             base = self._lease.take(p_end + need.d_bytes)
-        except OutOfDeviceMemory:
-            from .matmul import matmul_in_parts
-
-            result = matmul_in_parts(
-                a,
-                b,
-                device=device,
-                layout=layout,
-                parameters=parameters,
-                relu=relu,
-                output=output,
-                label=label,
-            )
-            return Pending.of(result)
+        except OutOfDeviceMemory as error:
+            exhausted = error.with_traceback(None)
+        if exhausted is not None:
+            shape = (*runs.shape, m, n)
+            return self._add_in_parts(a, b, problem, shape, label, parameters, exhausted)
         if upload_a:
             source, a = a, self._operand(base, a.shape, need.a_stride)
             a.array[...] = source
@@ -190,7 +187,7 @@ class Queue:
             problem=problem,
             runs=runs,
             descriptors=descriptors(problem, runs, placement, device.config),
-            operands=(a, b),
+            operands=(a, b.residence if resident else b),
             parameters=parameters,
             address=base + p_end,
             stride=need.d_stride,
@@ -210,9 +207,17 @@ class Queue:
             resets the device.
         """
         pending, self._pending = self._pending, []
+        in_parts, self._in_parts = self._in_parts, []
         staged, self._staged = self._staged, []
-        if not pending:
-            return
+        failure = self._run_whole(pending, staged) if pending else None
+        for each in in_parts:
+            each.run()
+            failure = failure or each.error
+        if failure is not None:
+            raise failure
+
+    def _run_whole(self, pending, staged):
+        """Run products that lie in device memory; the error of the first that failed, or None."""
         device = self._device
         for operand in staged:
             device.write(operand.address, operand.staged)
@@ -232,7 +237,30 @@ class Queue:
             start = end
         if failure is not None:
             failure.completions = [completion for _, completion, _ in ended]
-            raise failure
+        return failure
+
+    def _add_in_parts(self, a, b, problem, shape, label, parameters, exhausted):
+        epilogue = {}
+        if isinstance(b, PackedWeight):
+            # A handle of its own: the user may free theirs before the queue runs.
+            b = copy.copy(b)
+            if b.parameters is not None:
+                parameters = None
+        if parameters is not None:
+            names = ("bias", "multiplier", "shift") if problem.output is Output.INT8 else ("bias",)
+            epilogue = {name: parameters[name] for name in names}
+        pending = PendingInParts(
+            a.copy() if isinstance(a, np.ndarray) else a,
+            b.copy() if isinstance(b, np.ndarray) else b,
+            shape=shape,
+            dtype=INT8 if problem.output is Output.INT8 else INT32,
+            layout=problem.b_layout,
+            epilogue=epilogue,
+            run_part=functools.partial(_run_part, self._device, problem, label),
+            exhausted=exhausted,
+        )
+        self._in_parts.append(pending)
+        return pending
 
     def _check_operand(self, name, operand):
         if not isinstance(operand, Operand):
@@ -248,6 +276,22 @@ class Queue:
 
 
 _OUTPUTS = {"int32": Output.INT32, "int8": Output.INT8}
+
+
+def _run_part(device, problem, label, a, b, epilogue):
+    """One part of a product that does not fit as a whole."""
+    queue = Queue(device)
+    pending = queue.matmul(
+        a,
+        b,
+        b_layout=problem.b_layout.name.lower(),
+        relu=problem.relu,
+        out=problem.output.name.lower(),
+        label=label,
+        **epilogue,
+    )
+    queue.run()
+    return pending.result()
 
 
 def _resident_layout(device, weight, b_layout):

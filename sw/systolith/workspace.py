@@ -36,13 +36,16 @@ class Workspace:
         if len(self._buffers) == 1 and self._next == self._buffers[0].address:
             self.release()
         wanted = max(nbytes, self._first_bytes, sum(buffer.size for buffer in self._buffers))
-        try:
-            buffer = self._device.allocate(wanted)
-        except OutOfDeviceMemory:
-            buffer = self._device.allocate(nbytes)
+        buffer = self._allocate_if_free(wanted) or self._device.allocate(nbytes)
         self._buffers.append(buffer)
         self._end = buffer.address + buffer.size
         return buffer.address
+
+    def _allocate_if_free(self, nbytes):
+        try:
+            return self._device.allocate(nbytes)
+        except OutOfDeviceMemory:
+            return None
 
     def recycle(self):
         """Take everything back; what needed several buffers gets one next time."""

@@ -121,8 +121,9 @@ def test_resident_in_parts():
 def test_memory_exhausted(golden):
     golden.allocate(golden.free_bytes)
     a = np.ones((3, 4), np.int8)
-    with pytest.raises(OutOfDeviceMemory, match=r"0 of 4194304 bytes are free"):
+    with pytest.raises(OutOfDeviceMemory, match=r"0 of 4194304 bytes are free") as info:
         matmul(a, a.T, device=golden)
+    assert info.value.__context__ is None
 
 
 @pytest.mark.parametrize("b_layout", ["kn", "nk"])

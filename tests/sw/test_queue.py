@@ -6,7 +6,15 @@ import gc
 import numpy as np
 import pytest
 from sw.oracle import gemm
-from systolith import BusError, DescriptorRejected, PackedWeight, Queue, matmul, open_device
+from systolith import (
+    BusError,
+    DescriptorRejected,
+    OutOfDeviceMemory,
+    PackedWeight,
+    Queue,
+    matmul,
+    open_device,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -183,10 +191,87 @@ def test_queue_beside_submitted_descriptors(golden, x):
     assert [completion.tag for completion in golden.wait()] == [7]
 
 
-def test_too_large_runs_at_once(x):
+@pytest.fixture
+def small():
+    """A device that holds few matrices at a time."""
+    with open_device("golden", memory_bytes=1 << 14) as device:
+        yield device
+
+
+def test_too_large_runs_in_parts(small, x):
     w = random(48, 300)
-    with open_device("golden", memory_bytes=1 << 14) as device, device.queue() as queue:
+    with small.queue() as queue:
         pending = queue.matmul(x, w)
-        np.testing.assert_array_equal(pending.result(), gemm(x, w))
-        assert pending.record is None
-        assert len(device.trace) > 1
+        assert (pending.shape, pending.dtype) == ((32, 300), np.int32)
+        with pytest.raises(RuntimeError, match=r"^the queue of this result has not run$"):
+            pending.result()
+        assert not small.trace
+    np.testing.assert_array_equal(pending.result(), gemm(x, w))
+    assert pending.record is None
+    assert len(small.trace) > 1
+
+
+def test_too_large_reads_operands_when_it_runs(small):
+    """Operands are read as the queue runs, arrays as they are given: as for products that fit."""
+    x, w = random(20, 48), random(48, 300)
+    given = w.copy()
+    with small.queue() as queue:
+        operand = queue.empty(x.shape)
+        pending = queue.matmul(operand, given)
+        fits = queue.matmul(operand, x, b_layout="nk")
+        operand.array[...] = x
+        given[...] = 0
+    np.testing.assert_array_equal(pending.result(), gemm(x, w))
+    np.testing.assert_array_equal(fits.result(), gemm(x, x, b_layout="nk"))
+
+
+@pytest.mark.parametrize("rows", [8, 400])
+def test_weight_freed_while_queued(small, rows):
+    """Its memory stays until the queue has run."""
+    a, w = random(rows, 24), random(24, 16)
+    weight = PackedWeight(w, device=small, bias=3)
+    held = small.free_bytes
+    queue = small.queue()
+    pending = queue.matmul(a, weight)
+    weight.free()
+    assert weight.freed
+    with pytest.raises(ValueError, match=r"^the packed weight has been freed$"):
+        queue.matmul(a, weight)
+    other = PackedWeight(random(24, 16), device=small)
+    queue.run()
+    np.testing.assert_array_equal(pending.result(), gemm(a, w, bias=3))
+    other.free()
+    del queue, pending
+    gc.collect()
+    while small.idle_workspaces:
+        small.idle_workspaces.pop().release()
+    assert small.free_bytes > held
+
+
+@pytest.mark.parametrize("rows", [8, 400])
+def test_weight_freed_while_queued_in_vain(small, rows):
+    """A queue that is dropped gives the memory back too."""
+    before = small.free_bytes
+    weight = PackedWeight(random(24, 16), device=small)
+    queue = small.queue()
+    queue.matmul(random(rows, 24), weight)
+    weight.free()
+    del queue
+    gc.collect()
+    small.idle_workspaces.pop().release()
+    assert small.free_bytes == before
+
+
+def test_memory_exhausted_leaves_the_others(small):
+    """One clear error; what fits has run."""
+    a = random(8, 24)
+    queue = small.queue()
+    good = queue.matmul(a, a, b_layout="nk")
+    bad = queue.matmul(random(1, 20_000), random(20_000, 1))
+    with pytest.raises(OutOfDeviceMemory, match=r"^out of device memory: \d+ bytes were asked for; ") as info:
+        queue.run()
+    assert info.value.__context__ is None
+    assert info.value is bad.error
+    with pytest.raises(OutOfDeviceMemory):
+        bad.result()
+    np.testing.assert_array_equal(good.result(), gemm(a, a, b_layout="nk"))
