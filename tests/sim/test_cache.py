@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -21,6 +22,16 @@ class Builder:
         self.calls += 1
         (folder / "a").write_text("alpha")
         (folder / "b").write_bytes(bytes(1000))
+
+
+def replace_by_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def replace_by_file(folder):
+    shutil.rmtree(folder)
+    folder.write_text("")
 
 
 def test_digest():
@@ -56,6 +67,12 @@ def test_fetch(tmp_path):
         lambda entry: (entry / "manifest.json").write_text("[]"),
         lambda entry: (entry / "manifest.json").write_text("{"),
         lambda entry: (entry / "manifest.json").write_bytes(b"\xff"),
+        lambda entry: (entry / "manifest.json").write_text("{}"),
+        lambda entry: (entry / "manifest.json").write_text("3"),
+        lambda entry: (entry / "other").write_text("not in the manifest"),
+        lambda entry: replace_by_folder(entry / "a"),
+        lambda entry: replace_by_folder(entry / "manifest.json"),
+        replace_by_file,
     ],
 )
 def test_fetch_corrupt(tmp_path, spoil):
@@ -81,6 +98,20 @@ def test_fetch_failed_build(tmp_path):
     build = Builder()
     Cache(tmp_path).fetch("kind", "key", build)
     assert build.calls == 1
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(2, "No such file or directory", "tool"), ValueError("no")]
+)
+def test_fetch_error_of_the_builder(tmp_path, error):
+    """It is the builder's, not the cache folder's."""
+
+    def fail(folder):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        Cache(tmp_path).fetch("kind", "key", fail)
+    assert caught.value is error
 
 
 def test_fetch_clears_remains(tmp_path):

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from systolith_sim.errors import CompileError
+from systolith_sim.errors import CompileError, MissingToolError
 from systolith_sim.process import run_all
 
 
@@ -80,3 +81,51 @@ def test_run_all_interrupted(tmp_path):
         run_all([["sh", "-c", "sleep 100 & echo $! > child; wait"]], folder=tmp_path, jobs=1)
     thread.join()
     assert ends(wait_for(tmp_path / "child"))
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_run_all_parent_dies(tmp_path, name):
+    """However this process ends, neither the commands nor what they started outlive it."""
+    script = (
+        "import sys; from systolith_sim.process import run_all; run_all("
+        "[['sh', '-c', 'sleep 100 & echo $! > child; wait'], "
+        "['sh', '-c', 'echo $$ > other; exec sleep 100']], "
+        "folder=sys.argv[1], jobs=2)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
+    try:
+        children = [wait_for(tmp_path / file) for file in ("child", "other")]
+        assert all(map(is_running, children))
+        parent.send_signal(getattr(signal, name))
+        assert parent.wait(20) == -getattr(signal, name)
+    finally:
+        parent.kill()
+        parent.wait()
+    assert all(map(ends, children))
+
+
+def test_run_all_missing_program(tmp_path):
+    with pytest.raises(MissingToolError) as caught:
+        run_all([["no-such-program", "x"]], folder=tmp_path, jobs=1)
+    assert str(caught.value) == "no-such-program cannot be started: No such file or directory"
+
+
+def test_run_all_no_program(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CompileError, match="file cannot be started: Permission denied"):
+        run_all([[str(tmp_path / "file")]], folder=tmp_path, jobs=1)
+
+
+def test_run_all_in_a_thread(tmp_path):
+    """Two at a time do not disturb each other."""
+    commands = [["sh", "-c", f"sleep 0.2; echo > {index}"] for index in range(3)]
+    threads = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        options = {"folder": tmp_path / name, "jobs": 2}
+        threads.append(threading.Thread(target=run_all, args=(commands,), kwargs=options))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len([*tmp_path.glob("?/?")]) == 6

