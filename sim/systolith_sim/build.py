@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .cache import digest
 from .errors import BuildError
-from .ports import device_ports
+from .ports import device_ports, ports_header
 from .process import run_all
 from .pyverilator_interface import interface_source, internal_signals, top_ports
 from .variant import Variant
@@ -19,6 +19,8 @@ LIBRARY = "libsystolith.so"
 """File name of the shared library."""
 
 HARNESS = Path(__file__).parent / "harness"
+GENERATORS = ("pyverilator_interface.py", "ports.py")
+"""Modules that write sources."""
 
 VERILATOR_FLAGS = [
     *("--cc", "--top-module", "systolith", "--prefix", "Vsystolith", "--Mdir", ".", "--make", "json"),
@@ -56,7 +58,7 @@ def library_key(verilog, *, variant, toolchain):
     variant : Variant
     toolchain : Toolchain
     """
-    sources = [Path(__file__), Path(__file__).with_name("pyverilator_interface.py"), *_harness_sources()]
+    sources = [Path(__file__), *map(Path(__file__).with_name, GENERATORS), *_harness_sources()]
     parts = [source.read_bytes() for source in sources]
     return digest(verilog, *_flags(variant), toolchain.identity, *parts)
 
@@ -96,6 +98,7 @@ def build_library(verilog, folder, *, variant, toolchain, cache, jobs):
             _settle_inputs_once(sources["classes_fast"])
         if variant is Variant.DEBUG:
             ports += internal_signals((scratch / "Vsystolith___024root.h").read_text(encoding="utf-8"))
+        (scratch / "ports.hpp").write_text(ports_header(_data_bits(ports)), encoding="utf-8")
         (scratch / "pyverilator.cpp").write_text(interface_source(ports), encoding="utf-8")
 
         units = {str(HARNESS / "exports.cpp"): variant.optimization, "pyverilator.cpp": SLOW}
@@ -157,10 +160,13 @@ def _harness_sources():
     return sorted(path for path in HARNESS.rglob("*") if path.suffix in (".hpp", ".cpp", ".h"))
 
 
+def _data_bits(ports):
+    return next((port.width for port in ports if port.name == "m_axi_rdata"), 32)
+
+
 def _check_ports(ports):
     found = {port.name: (port.direction, port.width) for port in ports}
-    data_bits = found.get("m_axi_rdata", ("", 32))[1]
-    for name, (direction, width) in device_ports(data_bits).items():
+    for name, (direction, width) in device_ports(_data_bits(ports)).items():
         if found.get(name) != (direction, width):
             wanted = f"{direction} {name} of {width} bits"
             what = "none" if name not in found else "{} of {} bits".format(*found[name])

@@ -92,6 +92,10 @@ _FUNCTIONS = {
     "waveform_suffix": (ctypes.c_char_p, _DEVICE),
     "open_waveform": (ctypes.c_uint32, _DEVICE, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint64),
     "close_waveform": (None, _DEVICE),
+    "recorded_cycles": (ctypes.c_uint64, _DEVICE),
+    "recorded_words": (ctypes.c_uint64, _DEVICE),
+    "digest": (ctypes.c_uint64, _DEVICE),
+    "recorded": (ctypes.POINTER(ctypes.c_uint32), _DEVICE, ctypes.c_uint64),
 }
 """Result and argument types of the exported functions, by name without the prefix ``systolith_``."""
 

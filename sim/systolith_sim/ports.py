@@ -1,6 +1,6 @@
 """The ports of a device: all that the harness knows of the design behind them."""
 
-__all__ = ["device_ports"]
+__all__ = ["device_ports", "ports_header", "recorded_ports"]
 
 _CHANNELS = {
     "aw": (("id", 1), ("addr", 32), ("len", 8), ("size", 3), ("burst", 2), ("cache", 4), ("prot", 3)),
@@ -44,3 +44,50 @@ def device_ports(data_bits):
             ports[f"{prefix}{channel}ready"] = (backward, 1)
     ports["irq"] = ("output", 1)
     return ports
+
+
+def recorded_ports(data_bits):
+    """The ports that are recorded in every cycle: all outputs, then all inputs but the clock.
+
+    Parameters
+    ----------
+    data_bits : int
+
+    Returns
+    -------
+    dict of str to (str, int)
+        Port name to direction and 32-bit words, in the order in which they are recorded.
+    """
+    ports = {
+        name: (direction, -(-width // 32))
+        for name, (direction, width) in device_ports(data_bits).items()
+        if name != "clk"
+    }
+    return dict(sorted(ports.items(), key=lambda port: port[1][0] == "input"))
+
+
+def ports_header(data_bits):
+    """The C++ header by which the harness copies the recorded ports.
+
+    Parameters
+    ----------
+    data_bits : int
+    """
+    copies, outputs, offset = [], 0, 0
+    for name, (direction, words) in recorded_ports(data_bits).items():
+        copies.append(f"  std::memcpy(to + {offset}, &top.{name}, sizeof top.{name});")
+        offset += words
+        outputs += words if direction == "output" else 0
+    return "\n".join(
+        [
+            "#pragma once",
+            "#include <cstring>",
+            "namespace systolith {",
+            f"constexpr unsigned PORT_WORDS = {offset}, OUTPUT_WORDS = {outputs};",
+            "template <typename Top> void copy_ports(const Top& top, uint32_t* to) {",
+            *copies,
+            "}",
+            "}  // namespace systolith",
+            "",
+        ]
+    )

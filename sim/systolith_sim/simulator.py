@@ -11,6 +11,7 @@ from systolith_hw.registers import REGISTERS
 from .errors import NoProgressError, ProtocolError, RegisterError, SimulationError
 from .library import Outcome, RawOutstanding, Until, load_library, raw_timing
 from .outstanding import Outstanding
+from .ports import recorded_ports
 from .timing import DEFAULT_TIMING
 
 __all__ = ["MemoryEquals", "RegisterEquals", "RunResult", "Simulator"]
@@ -305,6 +306,56 @@ class Simulator:
     def end_trace(self):
         """End the waveform, if one is being written."""
         self._ask("close_waveform")
+
+    @property
+    def recorded_cycles(self):
+        """How many of the last cycles :meth:`ports` knows: 0 unless the model is of ``Variant.RECORD``."""
+        return self._ask("recorded_cycles")
+
+    @property
+    def digest(self):
+        """A hash of 64 bits of every output in every cycle since reset.
+
+        Raises
+        ------
+        ValueError
+            If the model does not record.
+        """
+        self._check_recording()
+        return self._ask("digest")
+
+    def ports(self, cycle):
+        """The settled values of all outputs and inputs but the clock in one of the last cycles.
+
+        Parameters
+        ----------
+        cycle : int
+            Since reset; one of the last :attr:`recorded_cycles` before :attr:`cycles`.
+
+        Returns
+        -------
+        dict of str to int
+            By port name, the outputs first.
+
+        Raises
+        ------
+        ValueError
+            If the model does not record, or the cycle is not known.
+        """
+        self._check_recording()
+        if cycle < 0 or not (row := self._ask("recorded", cycle)):
+            raise ValueError(f"cycle must be one of the last {self.recorded_cycles}, not {cycle}")
+        data = np.ctypeslib.as_array(row, (self._ask("recorded_words"),)).tobytes()
+        values, start = {}, 0
+        for name, (_, words) in recorded_ports(8 * self.data_bytes).items():
+            end = start + 4 * words
+            values[name] = int.from_bytes(data[start:end], "little")
+            start = end
+        return values
+
+    def _check_recording(self):
+        if not self.recorded_cycles:
+            raise ValueError("this model does not record: build one with variant=Variant.RECORD")
 
     def _ask(self, name, *arguments):
         if self._device is None:

@@ -14,6 +14,8 @@ class Variant(enum.Enum):
     """Write waveforms (FST)."""
     DEBUG = "debug"
     """Write waveforms (VCD), and show every signal and register to pyverilator."""
+    RECORD = "record"
+    """Record the ports: a digest of the outputs of every cycle, and the values in the last cycles."""
 
     @property
     def waveform_suffix(self):
@@ -32,6 +34,7 @@ class Variant(enum.Enum):
             Variant.FAST: [],
             Variant.TRACE: ["--trace-fst"],
             Variant.DEBUG: ["--trace-vcd", "--public-flat-rw", "--flatten"],
+            Variant.RECORD: [],
         }[self]
 
     @property
@@ -41,4 +44,5 @@ class Variant(enum.Enum):
             Variant.FAST: ["-DVM_TRACE=0"],
             Variant.TRACE: ["-DVM_TRACE=1", "-DVM_TRACE_FST=1", "-DSYSTOLITH_TRACE_FST"],
             Variant.DEBUG: ["-DVM_TRACE=1", "-DVM_TRACE_VCD=1", "-DSYSTOLITH_TRACE_VCD"],
+            Variant.RECORD: ["-DVM_TRACE=0", "-DSYSTOLITH_RECORD"],
         }[self]

@@ -9,7 +9,14 @@ from .driver import RingDevice
 from .errors import ProtocolError, TargetUnavailable
 from .transport import Transport
 
-__all__ = ["SimulatedDevice", "SimulatorTransport", "emit_verilog", "memory_timing", "open_target"]
+__all__ = [
+    "SimulatedDevice",
+    "SimulatorTransport",
+    "emit_verilog",
+    "memory_timing",
+    "open_target",
+    "verify_lowering",
+]
 
 
 class SimulatorTransport(Transport):
@@ -211,3 +218,37 @@ def emit_verilog(config, *, lowering="stock", progress=None):
         raise TargetUnavailable(f"emitting Verilog needs the Python module {error.name}") from error
     except sim_errors.BuildError as error:
         raise TargetUnavailable(str(error)) from error
+
+
+def verify_lowering(config, *, seeds, progress=None):
+    """Compare both forms of the design in lock-step.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    seeds : iterable of int
+        One per case.
+    progress : callable or None
+        Called with a line of text before anything that takes long.
+
+    Returns
+    -------
+    systolith_sim.verify_lowering.LoweringResult
+
+    Raises
+    ------
+    TargetUnavailable
+        If a model cannot be built.
+    ProtocolError
+        If both models break a bus rule.
+    """
+    try:
+        from systolith_sim.verify_lowering import verify_lowering as verify
+
+        return verify(config, seeds=seeds, progress=progress)
+    except ModuleNotFoundError as error:
+        raise TargetUnavailable(f"emitting Verilog needs the Python module {error.name}") from error
+    except sim_errors.BuildError as error:
+        raise TargetUnavailable(str(error)) from error
+    except sim_errors.SimulationError as error:
+        raise ProtocolError(str(error)) from error

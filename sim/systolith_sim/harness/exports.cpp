@@ -109,4 +109,11 @@ uint32_t systolith_open_waveform(Device* device, const char* path, uint64_t star
 }
 void systolith_close_waveform(Device* device) { device->model.waveform.close(); }
 
+uint64_t systolith_recorded_cycles(const Device*) { return decltype(Model::recorder)::CYCLES; }
+uint64_t systolith_recorded_words(const Device* device) { return device->model.recorder.words(); }
+uint64_t systolith_digest(const Device* device) { return device->model.recorder.digest(); }
+const uint32_t* systolith_recorded(const Device* device, uint64_t cycle) {
+    return device->model.recorder.row(cycle);
+}
+
 }  // extern "C"

@@ -8,6 +8,7 @@
 #include "axi_lite.hpp"
 #include "checker.hpp"
 #include "read_port.hpp"
+#include "recorder.hpp"
 #include "store.hpp"
 #include "verilated.h"
 #include "waveform.hpp"
@@ -54,6 +55,7 @@ class Model {
         }
         top_.rst = 0;
         cycle = 0;
+        recorder.clear();
         set_timing(timing_);
         return checker.failed() ? VIOLATION : REACHED;
     }
@@ -110,6 +112,7 @@ class Model {
         top_.clk = 0;
         evaluate();
         waveform.dump_settled(cycle);
+        recorder.record(top_);
         reads_.sample(top_, cycle);
         writes_.sample(top_, cycle);
         registers.sample(top_, cycle);
@@ -128,6 +131,7 @@ class Model {
     Store store;
     AxiLite<Top> registers{checker};
     Waveform<Top> waveform;
+    Recorder<Top> recorder;
     uint64_t cycle = 0;
     double seconds = 0;
 

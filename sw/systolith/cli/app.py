@@ -12,6 +12,7 @@ from .doctor import doctor
 from .export import export
 from .gemm import gemm
 from .run import run
+from .verify import verify
 
 __all__ = ["app", "main"]
 
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 for command in (doctor, run, gemm, export):
     app.command()(command)
+app.add_typer(verify, name="verify")
 
 
 def main():
