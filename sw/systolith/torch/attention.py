@@ -56,6 +56,8 @@ def attention(site, query, key, value, *, scaling, masks=(), softcap=None, sinks
     weights : Tensor
         (B, H, Lq, Lk) float32, the softmax after dropout.
 
+    Where a size is zero there is nothing to compute, and ``output`` is zeros as in torch.
+
     Raises
     ------
     TypeError, ValueError
@@ -78,6 +80,8 @@ def _attention(site, query, key, value, scaling, masks, softcap, sinks, dropout)
     batch, heads, q_length, _ = query.shape
     key_heads, k_length = key.shape[1:3]
     shape = (batch, heads, q_length, k_length)
+    if 0 in shape:
+        return query.new_zeros(batch, heads, q_length, value.shape[-1]), query.new_zeros(shape)
     # (B, Hkv, H / Hkv, L, D), where all of the third dimension meets one key head
     query = query.unflatten(1, (key_heads, heads // key_heads))
 

@@ -41,7 +41,7 @@ class Engine:
         Returns
         -------
         ResidentWeight
-            A new one if the parameter has changed, or nobody holds the one there was.
+            A new one if the parameter has changed as far as torch tells, or nobody holds the one there was.
 
         Raises
         ------
@@ -53,7 +53,8 @@ class Engine:
         """
         if parameter.is_inference():
             raise ValueError(f"{what} was made under torch.inference_mode(), which hides its changes")
-        # load_state_dict and optimizers raise the version; .to() and assignments to .data move the storage
+        # load_state_dict and optimizers raise the version; .to() and assignments to .data move the storage;
+        # what is written through .data, .detach() or NumPy shows nowhere
         key = (id(parameter), parameter._version, parameter.data_ptr(), parameter.dtype, rows, transposed)
         resident = self._resident.get(key)
         if resident is None:
@@ -67,6 +68,11 @@ class Engine:
             )
             self._resident[key] = resident
         return resident
+
+    def forget(self, resident):
+        """Have the parameter of a resident weight packed anew by the next who asks for it."""
+        for key in [key for key, value in self._resident.items() if value is resident]:
+            del self._resident[key]
 
     def linear(self, a, weight, bias, *, label):
         """``A · Bᵀ + bias`` with the integer product computed by the device.
@@ -94,10 +100,11 @@ class Engine:
         accumulators = pending.view()
         if self.verifier is not None:
             self.verifier.check(label, operand.array, weight.values, "nk", accumulators)
-        scaled = torch.from_numpy(accumulators) * a.scale
+        # in this order the product does not overflow where the result does not
+        scaled = torch.from_numpy(accumulators) * weight.scale
         if bias is None:
-            return scaled.mul_(weight.scale)
-        return torch.addcmul(bias, scaled, weight.scale)
+            return scaled.mul_(a.scale)
+        return torch.addcmul(bias, scaled, a.scale)
 
     def product(self, a, b, *, b_layout, label):
         """``A · B`` with the integer product of the whole batch computed by the device at once.

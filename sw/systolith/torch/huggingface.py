@@ -15,7 +15,11 @@ ATTENTION = "systolith"
 
 
 class OffloadedConv1D(Conv1D):
-    """Transformers' ``Conv1D``, a linear layer with a K×N weight, on the device."""
+    """Transformers' ``Conv1D``, a linear layer with a K×N weight, on the device.
+
+    Changed parameters are packed again when next used; what is written through ``weight.data`` needs
+    :func:`~systolith.torch.repack`.
+    """
 
     transposed = True
 

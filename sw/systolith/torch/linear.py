@@ -9,7 +9,8 @@ class OffloadedLinear(nn.Linear):
     """A linear layer whose product runs on the device; ``weight`` and ``bias`` stay the float parameters.
 
     :func:`~systolith.torch.offload` makes it of an ``nn.Linear`` by changing its class, so parameters,
-    hooks and the keys of ``state_dict()`` remain. Changed parameters are packed again when next used.
+    hooks and the keys of ``state_dict()`` remain. Changed parameters are packed again when next used; what
+    is written through ``weight.data`` needs :func:`~systolith.torch.repack`.
     """
 
     transposed = False

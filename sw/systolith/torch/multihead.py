@@ -21,6 +21,8 @@ class OffloadedMultiheadAttention(nn.MultiheadAttention):
 
     :func:`~systolith.torch.offload` makes it of an ``nn.MultiheadAttention`` by changing its class, so
     parameters, hooks and the keys of ``state_dict()`` remain. There is no fused fast path to fall into.
+    Changed parameters are packed again when next used; what is written through ``.data`` needs
+    :func:`~systolith.torch.repack`.
     """
 
     transposed = False

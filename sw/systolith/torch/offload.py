@@ -14,7 +14,7 @@ from .multihead import OffloadedMultiheadAttention
 from .quantize import check_float32
 from .site import Site
 
-__all__ = ["offload"]
+__all__ = ["offload", "repack"]
 
 
 def _replacements():
@@ -70,7 +70,12 @@ def offload(model, *, device, inplace=False, verifier=None):
     products of transformers models are reached through their attention interface. Weights are quantized per
     output channel and put into device memory here, tied ones once; activations are quantized per token as
     they come. Everything else stays on the host. Parameters, hooks and the keys and values of
-    ``state_dict()`` remain those of the float model; changed weights are packed again when next used.
+    ``state_dict()`` remain those of the float model.
+
+    Changed weights are packed again when next used: after ``load_state_dict()``, an optimizer's step, an
+    operation in place under ``torch.no_grad()``, or an assignment to the parameter or its ``.data``. Torch
+    does not tell what is written *into* ``.data``, ``.detach()`` or a NumPy view of a weight, such as
+    ``weight.data.mul_(3)``: call :func:`repack` after it.
 
     Parameters
     ----------
@@ -138,3 +143,26 @@ def offload(model, *, device, inplace=False, verifier=None):
             hook_attention(model, engine, undo)
         undo.pop_all()
     return model
+
+
+def repack(model):
+    """Have all weights of an offloaded model quantized and packed again when they are next used.
+
+    Needed only after changes that torch does not tell, such as ``weight.data.mul_(3)``; see
+    :func:`offload`.
+
+    Parameters
+    ----------
+    model : Module
+        From :func:`offload`, or a part of one.
+
+    Raises
+    ------
+    ValueError
+        If nothing in it is offloaded.
+    """
+    sites = [module._systolith for module in model.modules() if "_systolith" in module.__dict__]
+    if not sites:
+        raise ValueError(f"nothing in this {type(model).__name__} is offloaded")
+    for site in sites:
+        site.forget()

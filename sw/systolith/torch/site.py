@@ -65,6 +65,12 @@ class Site:
         self._held[part] = resident
         return resident
 
+    def forget(self):
+        """Have all weights of this module packed anew when they are next used."""
+        for resident in self._held.values():
+            self.engine.forget(resident)
+        self._held.clear()
+
     def linear(self, x, weight, bias, *, rows=None, transposed=False, part=None):
         """``x · weightᵀ + bias`` with int8 operands: per-token activations, per-output-channel weights.
 

@@ -34,7 +34,8 @@ def equalization(weight):
     """
     rms = weight.square().mean(dim=0).sqrt_()
     mean = rms.mean().clamp_min(torch.finfo(rms.dtype).tiny)
-    return (rms / mean).clamp_min_(SMALLEST_EVENNESS).pow_(EQUALIZATION)
+    factors = (rms / mean).clamp_min_(SMALLEST_EVENNESS).pow_(EQUALIZATION)
+    return torch.ldexp(factors, -factors.amax().log2().ceil())
 
 
 class ResidentWeight:

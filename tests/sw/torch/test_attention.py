@@ -143,3 +143,17 @@ def test_additive_mask():
     assert additive_mask(mask) is mask
     least = torch.finfo(torch.float32).min
     assert additive_mask(torch.tensor([True, False])).tolist() == [0.0, least]
+
+
+@pytest.mark.parametrize("sizes", [(0, 3, 5), (2, 0, 5), (2, 3, 0)], ids=str)
+def test_attention_empty(golden, sizes):
+    """As torch: nothing to attend to gives zeros."""
+    batch, q_length, k_length = sizes
+    query, key = torch.randn(batch, 4, q_length, 8), torch.randn(batch, 2, k_length, 8)
+    value = torch.randn(batch, 2, k_length, 6)
+    site = Site(Engine(golden), "empty")
+    output, weights = attention(site, query, key, value, scaling=0.5)
+    repeated = (tensor.repeat_interleave(2, dim=1) for tensor in (key, value))
+    wanted = torch.nn.functional.scaled_dot_product_attention(query, *repeated)
+    assert torch.equal(output, wanted)
+    assert weights.shape == (batch, 4, q_length, k_length)

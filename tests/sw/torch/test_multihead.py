@@ -174,3 +174,36 @@ def test_every_weight_is_read_by_its_owner(golden):
         assert name == wanted_name
         assert torch.equal(ours, wanted)
     assert isinstance(converted.linear1.weight, nn.Parameter)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("batch", "q_length", "k_length"), [(0, 5, 7), (2, 0, 7)])
+def test_multihead_empty(golden, batch, q_length, k_length, masked):
+    """No sequences, or no queries: as torch."""
+    model = nn.MultiheadAttention(16, 4, batch_first=True)
+    converted = convert(model, golden)
+    query, key = torch.randn(batch, q_length, 16), torch.randn(batch, k_length, 16)
+    masks = {}
+    if masked:
+        masks = {
+            "attn_mask": torch.zeros(q_length, k_length, dtype=torch.bool),
+            "key_padding_mask": torch.zeros(batch, k_length, dtype=torch.bool),
+        }
+    with torch.inference_mode():
+        for options in ({}, {"need_weights": False}, {"average_attn_weights": False}):
+            results = converted(query, key, key, **options, **masks)
+            # torch itself cannot combine both masks of no sequences; these hide nothing
+            wanted = model(query, key, key, **options)
+            for result, expected in zip(results, wanted, strict=True):
+                assert (result is None) == (expected is None)
+                assert result is None or torch.equal(result, expected)
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_encoder_empty_batch(golden, gradients):
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    with torch.set_grad_enabled(gradients):
+        result = convert(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), golden)(
+            torch.randn(0, 5, 16)
+        )
+    assert result.shape == (0, 5, 16)
