@@ -1,5 +1,8 @@
 """systolith export."""
 
+import os
+import threading
+
 import pytest
 from systolith import ArrayConfig
 
@@ -30,6 +33,46 @@ def test_export(systolith, verilog, tmp_path):
         "lines": 2,
     }
     assert "2 lines" in systolith("export", "--verilog", file).out
+
+
+def test_export_to_link(systolith, verilog, tmp_path):
+    """What a link points to is written, whether it is there already or not; the link stays."""
+    (tmp_path / "there").mkdir()
+    file, link = tmp_path / "there" / "top.v", tmp_path / "link.v"
+    link.symlink_to(file)
+    for array in ("4x8", "8x4"):
+        assert systolith("export", "--verilog", link, "--array", array).code == 0
+        assert link.is_symlink()
+        assert array in file.read_text()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["link.v", "there", "top.v"]
+
+
+def test_export_to_pipe(systolith, verilog, tmp_path):
+    """What is no regular file is written to, not replaced."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    assert systolith("export", "--verilog", pipe, "--array", "4x8").code == 0
+    reader.join(20)
+    assert pipe.is_fifo()
+    assert read[0].endswith("// stock\n")
+
+
+def test_export_cannot_be_written(fails, verilog, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert fails("export", "--verilog", loop) == (
+        f"Invalid value for --verilog: {loop} cannot be written: Too many levels of symbolic links"
+    )
+    gone = tmp_path / "gone"
+    gone.symlink_to(tmp_path / "missing" / "top.v")
+    assert fails("export", "--verilog", gone) == (
+        f"Invalid value for --verilog: {gone} cannot be written: No such file or directory"
+    )
+    long = tmp_path / ("x" * 300)
+    assert fails("export", "--verilog", long).endswith(" cannot be written: File name too long")
 
 
 @pytest.mark.slow
