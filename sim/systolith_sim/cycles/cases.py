@@ -1,0 +1,131 @@
+"""Random queues of descriptors, and the memories that they meet."""
+
+import dataclasses
+import random
+from fractions import Fraction
+
+from systolith_hw import Descriptor
+from systolith_hw.descriptor import SLOT_BYTES, BLayout, Output
+
+from systolith_sim.timing import MemoryTiming
+
+__all__ = ["MEMORY_BYTES", "Case", "random_cases"]
+
+MEMORY_BYTES = 1 << 28
+"""Device memory that :func:`random_cases` uses at most."""
+
+_REGION_BYTES = 1 << 25
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """A queue of descriptors that is submitted at once, and the memory that it meets."""
+
+    descriptors: tuple
+    timing: MemoryTiming
+    ring_base: int = 0
+
+
+def random_cases(config, *, seed, largest=600, budget_cycles=200_000):
+    """Endless random cases for a configuration: shapes, layouts, outputs, batches, queues, memories.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    seed : int
+    largest : int
+        M, K and N are up to this; small ones are as likely as large ones.
+    budget_cycles : int
+        About how many cycles a queue may take at the most.
+
+    Yields
+    ------
+    Case
+    """
+    draw = random.Random(f"{seed} {config}")  # noqa: S311  not for secrets
+    while True:
+        count = draw.choice((1, 1, 2, 2, 3, 4, 5, 6))
+        timing = _random_timing(draw)
+        slowness = max(1 / timing.read_bandwidth, 1)
+        budget = budget_cycles / count / slowness
+        yield Case(
+            descriptors=tuple(_random_descriptor(draw, config, largest, budget) for _ in range(count)),
+            timing=timing,
+            ring_base=draw.randrange(1 << 12) * SLOT_BYTES,
+        )
+
+
+def _random_timing(draw):
+    def bandwidth():
+        n = draw.randint(1, 9)
+        return draw.choice((Fraction(1), Fraction(1), Fraction(n, n + draw.randint(0, 2 * n))))
+
+    def latency():
+        return draw.choice((1, 2, draw.randint(1, 10), draw.randint(1, 100)))
+
+    return MemoryTiming(
+        latency_cycles=latency(),
+        write_latency_cycles=latency(),
+        read_bandwidth=bandwidth(),
+        write_bandwidth=bandwidth(),
+    )
+
+
+def _random_size(draw, config, largest):
+    bound = draw.choice((4, 2 * config.rows, 4 * config.columns, largest))
+    return draw.randint(1, min(bound, largest))
+
+
+def _random_descriptor(draw, config, largest, budget):
+    bus = config.bus_bytes
+
+    def stride(nbytes):
+        return (-(-nbytes // bus) + draw.choice((0, 0, 1, draw.randrange(70)))) * bus
+
+    def address(region, nbytes):
+        span = _REGION_BYTES - nbytes
+        return (1 << 26) + region * _REGION_BYTES + draw.randrange(min(span, 1 << 16) // bus) * bus
+
+    while True:
+        m, k, n = (_random_size(draw, config, largest) for _ in range(3))
+        batch = draw.choice((1, 1, 1, 2, 3, 5))
+        most = config.max_m_block(k)
+        if not most:
+            continue
+        m_block = draw.choice((most, min(most, m), draw.randint(1, most)))
+        blocks = -(-m // m_block)
+        tiles = -(-k // config.rows) * -(-n // config.columns)
+        cost = batch * (
+            tiles * (m + blocks * max(config.rows, config.columns)) + blocks * n * (k + bus) // bus
+        )
+        if cost + batch * (m * (k + 4 * n) // bus) < budget:
+            break
+    layout = draw.choice(list(BLayout))
+    output = draw.choice(list(Output))
+    b_rows, b_columns = (k, n) if layout is BLayout.KN else (n, k)
+    result = 1 if output is Output.INT8 else 4
+    strides = {"a": stride(k), "b": stride(b_columns), "d": stride(result * n)}
+    sizes = {"a": m * strides["a"], "b": b_rows * strides["b"], "d": m * strides["d"]}
+    batch_strides = {name: draw.choice((size, size, size + 8 * bus)) for name, size in sizes.items()}
+    batch_strides["b"] *= draw.choice((0, 1))
+    where = {
+        name: address(region, batch * batch_strides[name] + sizes[name]) for region, name in enumerate(sizes)
+    }
+    descriptor = Descriptor(
+        m=m,
+        k=k,
+        n=n,
+        batch=batch,
+        m_block=m_block,
+        b_layout=layout,
+        output=output,
+        parameters=output is Output.INT8 or draw.random() < 0.5,
+        relu=draw.random() < 0.5,
+        parameter_address=address(3, 8 * (n + 64)),
+        **{f"{name}_address": value for name, value in where.items()},
+        **{f"{name}_stride": value for name, value in strides.items()},
+        **{f"{name}_batch_stride": value for name, value in batch_strides.items()},
+    )
+    if draw.random() < 0.05:
+        return dataclasses.replace(descriptor, m_block=config.accumulator_rows + 1)
+    return descriptor

@@ -1,0 +1,96 @@
+// Descriptor fetch and read DMA: who may read when.
+#pragma once
+#include "bus.hpp"
+#include "loader.hpp"
+#include "queue.hpp"
+
+namespace systolith::cycles {
+
+class DescriptorFetch {
+  public:
+    DescriptorFetch(const Setup& setup, const Descriptor* descriptors, size_t count, Jobs& jobs)
+        : s_{setup}, descriptors_{descriptors}, count_{count}, jobs_{jobs} {}
+
+    std::vector<Cycle> dispatched;
+    std::vector<Cycle> released;  // of every descriptor: when its slot becomes free
+
+    // When the next request is offered.
+    Cycle valid() const {
+        const size_t next = dispatched.size();
+        if (next == count_) return NEVER;
+        const Cycle idle = next ? dispatched.back() + 1 : 0;
+        const size_t slots = s_.descriptor_slots;
+        if (next < slots) return idle;
+        return next - slots < released.size() ? std::max(idle, released[next - slots] + 1) : NEVER;
+    }
+    int64_t address() const { return slot(dispatched.size()); }
+    int64_t slot(size_t number) const {
+        return s_.ring_base + ((s_.first_index + number) & (s_.ring_slots - 1)) * s_.slot_bytes;
+    }
+    // The last beat is on R in this cycle: collected, checked, dispatched.
+    void read(Cycle cycle) {
+        const Descriptor& descriptor = descriptors_[dispatched.size()];
+        dispatched.push_back(cycle + s_.read_dma + 2);
+        if (descriptor.runs) jobs_.push_back({&descriptor, dispatched.back() + s_.queue});
+    }
+
+  private:
+    const Setup& s_;
+    const Descriptor* descriptors_;
+    size_t count_;
+    Jobs& jobs_;
+};
+
+class ReadDma {
+  public:
+    ReadDma(const Setup& setup, DescriptorFetch& fetch, ALoader& a, BLoader& b, Buffer& a_buffer, Buffer& b_buffer)
+        : s_{setup}, fetch_{fetch}, a_{a}, b_{b}, a_buffer_{a_buffer}, b_buffer_{b_buffer},
+          pending_{setup.outstanding, setup.queue}, channel_{setup.read_numerator, setup.read_denominator} {}
+
+    // When the next request is granted, as things stand.
+    Cycle next() const {
+        const Cycle valid = std::min({fetch_.valid(), a_.valid(), b_.valid()});
+        return valid == NEVER ? NEVER : std::max({valid, splitter_free_, pending_.writable()});
+    }
+    void grant(Cycle cycle) {
+        if (fetch_.valid() <= cycle) {
+            fetch_.read(read(cycle, fetch_.address(), s_.record_bytes / s_.bus_bytes));
+        } else if (a_.valid() <= cycle && (b_.valid() > cycle || a_first())) {
+            a_buffer_.arrive(read(cycle, a_.panel().address, a_.panel().beats) + s_.read_dma + 1);
+            a_.grant(cycle);
+        } else {
+            b_buffer_.arrive(read(cycle, b_.panel().address, b_.panel().beats) + s_.read_dma + 1);
+            b_.grant(cycle);
+        }
+    }
+
+  private:
+    bool a_first() const {
+        const Panel &a = a_.panel(), &b = b_.panel();
+        const uint16_t blocks_ahead = b.block - a.block;
+        if (blocks_ahead == 0) return b.later_sweep || a.line < b.line;
+        return !(blocks_ahead >> 15);
+    }
+
+    // Reads beats; the cycle of the last one on R.
+    Cycle read(Cycle cycle, int64_t address, int64_t beats) {
+        const int64_t first = first_burst(s_, address, beats);
+        Cycle end = channel_.transfer(cycle + 1 + s_.read_latency, first);
+        splitter_free_ = cycle + 1;
+        if (first < beats) end = channel_.transfer(++splitter_free_ + s_.read_latency, beats - first);
+        pending_.write(cycle);
+        pending_.pop(end + s_.read_dma);
+        return end;
+    }
+
+    const Setup& s_;
+    DescriptorFetch& fetch_;
+    ALoader& a_;
+    BLoader& b_;
+    Buffer &a_buffer_, &b_buffer_;
+    Queue pending_;
+    Channel channel_;
+    Cycle splitter_free_ = ALWAYS;
+};
+
+}  // namespace systolith::cycles
