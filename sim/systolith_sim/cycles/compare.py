@@ -7,6 +7,7 @@ from systolith_hw import REGISTERS, Completion
 from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES, Counters
 from systolith_hw.registers import Control, Interrupt
 
+from .cases import Case
 from .prediction import predict
 
 __all__ = ["Comparison", "compare", "run_rtl"]
