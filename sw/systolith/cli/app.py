@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from systolith.errors import DeviceError, UnknownTarget
 
+from .arguments import asks_for_json
 from .doctor import doctor
 from .export import export
 from .gemm import gemm
@@ -32,18 +33,17 @@ class CommandGroup(TyperGroup):
         try:
             code = super().main(args, prog_name or "systolith", **extra)
         except typer.TyperException as error:
-            code = _report(args, error.format_message(), BAD_INPUT)
+            code = self._report(args, error.format_message(), BAD_INPUT)
         except DeviceError as error:
-            code = _report(args, str(error), BAD_INPUT if isinstance(error, UnknownTarget) else FAILURE)
+            code = self._report(args, str(error), BAD_INPUT if isinstance(error, UnknownTarget) else FAILURE)
         sys.exit(code)
 
-
-def _report(args, message, code):
-    message = " ".join(message.split())
-    typer.echo(f"systolith: {message}", err=True)
-    if "--json" in args:
-        typer.echo(json.dumps({"error": message}))
-    return code
+    def _report(self, args, message, code):
+        message = " ".join(message.split())
+        typer.echo(f"systolith: {message}", err=True)
+        if asks_for_json(self, args):
+            typer.echo(json.dumps({"error": message}))
+        return code
 
 
 app = typer.Typer(

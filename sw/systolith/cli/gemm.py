@@ -11,7 +11,7 @@ from systolith.golden import requantize
 from systolith.matmul import matmul
 from systolith.report import total
 
-from .options import Array, Json, MemoryLatency, MemoryStall, Target, open_target
+from .options import SEED_MAX, Array, Json, MemoryLatency, MemoryStall, Target, open_target
 from .output import finish, number, percent, results, table
 
 __all__ = ["gemm"]
@@ -43,7 +43,7 @@ def gemm(
     b_layout: Annotated[Layout, typer.Option(help="B stored K×N or N×K.")] = Layout.KN,
     out: Annotated[Out, typer.Option(help="int8: with random bias, multiplier and shift.")] = Out.INT32,
     relu: Annotated[bool, typer.Option("--relu", help="Negative results become 0.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the operands and of the stalls.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Of the operands and of the stalls.")] = 0,
     target: Target = "rtl",
     array: Array = "16x16",
     mem_latency: MemoryLatency = None,

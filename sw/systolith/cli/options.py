@@ -7,7 +7,19 @@ from systolith_hw import ArrayConfig
 
 from systolith.device import TARGETS, open_device
 
-__all__ = ["Array", "Json", "MemoryLatency", "MemoryStall", "Target", "open_target", "parse_array"]
+__all__ = [
+    "SEED_MAX",
+    "Array",
+    "Json",
+    "MemoryLatency",
+    "MemoryStall",
+    "Target",
+    "open_target",
+    "parse_array",
+]
+
+SEED_MAX = 1 << 56
+"""Largest seed: that of the simulator's stalls."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Target = Annotated[

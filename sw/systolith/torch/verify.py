@@ -45,12 +45,16 @@ class Verifier:
     -------
     checked : int
         Products compared.
+    macs : int
+        Their multiply-accumulates: those of the device's records if none was left out, however many parts a
+        product was run in.
     mismatches : list of Mismatch
         One for every product that differed.
     """
 
     def __init__(self):
         self.checked = 0
+        self.macs = 0
         self.mismatches = []
 
     @property
@@ -74,6 +78,7 @@ class Verifier:
         """
         wanted = gemm(a, b, b_layout=b_layout)
         self.checked += 1
+        self.macs += wanted.size * a.shape[-1]
         if wanted.shape == result.shape and np.array_equal(wanted, result):
             return
         wrong = np.argwhere(wanted != result)

@@ -29,6 +29,25 @@ def test_unknown_option(fails):
     assert fails("doctor", "--frobnicate") == "No such option: --frobnicate"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "json"),
+    [
+        (["--json", "--seed", "-1"], True),
+        (["--seed", "-1", "--json"], True),
+        (["--seed", "-1", "--text", "--json"], False),
+        (["--text", "--json", "--seed", "-1"], False),
+        (["--text=--json", "--seed", "-1"], False),
+        (["--text", "--json", "--seed", "-1", "--json"], True),
+        (["--seed", "-1", "--", "--json"], False),
+    ],
+)
+def test_json_is_asked_for(systolith, arguments, json):
+    """As an option, not as a sentence or behind the end of the options."""
+    result = systolith("run", "minilm", *arguments)
+    assert result.code == 2
+    assert result.out.startswith("{") == json
+
+
 def test_help_is_quick():
     """Help must not wait for torch, transformers or the hardware's language."""
     script = "import sys, systolith.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"

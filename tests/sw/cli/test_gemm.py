@@ -112,6 +112,8 @@ def test_gemm_wrong(fails):
     gemm_1 = ("gemm", "-m", 1, "-k", 1, "-n", 1, "--target", "golden")
     assert fails("gemm", "-m", 1, "-k", 1) == "Missing option '-n'."
     assert fails("gemm", "-m", 0, "-k", 1, "-n", 1).startswith("Invalid value for '-m': ")
+    for seed in (-1, 1 << 57, 1 << 64):
+        assert fails(*gemm_1, "--seed", seed).startswith("Invalid value for '--seed': ")
     assert fails(*gemm_1, "--b-layout", "mn").startswith("Invalid value for '--b-layout': ")
     assert fails(*gemm_1, "--array", "16").startswith(
         "Invalid value for --array: array must look like '16x16' or '16x16-axi128-a4096', not '16'"

@@ -2,6 +2,8 @@
 
 import importlib.util
 
+from systolith import open_device
+
 KEYS = {
     *("cosine_min", "cosine_mean", "bit_exact", "gemms", "macs", "cycles", "utilization", "sim_hz"),
     "seconds",
@@ -17,7 +19,7 @@ def test_run(systolith):
     assert data["cosine_mean"] >= 0.995
     assert data["bit_exact"] is True
     assert data["mismatches"] == []
-    assert data["gemms"] == 48
+    assert data["gemms"] == data["products"] == 48
     assert data["macs"] == sum(shape["macs"] for shape in data["shapes"])
     assert [data[name] for name in ("cycles", "utilization", "sim_hz", "counters")] == [None] * 4
     assert data["seconds"] > 0
@@ -46,6 +48,39 @@ def test_run_rendered(systolith):
     assert "all 48 results equal the golden arithmetic bit for bit" in result.out
 
 
+def test_run_in_parts(systolith, monkeypatch):
+    """Products that do not fit the device's memory are run in parts, all of which have been compared."""
+    import systolith.cli.run as command
+
+    def open_small(target, array, **options):
+        return open_device("golden", memory_bytes=12 << 20)
+
+    monkeypatch.setattr(command, "open_target", open_small)
+    texts = [argument for _ in range(12) for argument in ("--text", "word " * 28)]
+    result = systolith("run", "minilm", "--target", "golden", *texts, "--json")
+    assert result.code == 0
+    data = result.json
+    assert data["bit_exact"] is True
+    assert data["gemms"] > data["products"] == 48
+
+
+def test_run_not_compared(systolith, monkeypatch):
+    """A product that the verifier has not seen."""
+    from systolith.torch import Verifier
+
+    check = Verifier.check
+
+    def check_some(self, label, *operands):
+        if not label.endswith("qk"):
+            check(self, label, *operands)
+
+    monkeypatch.setattr(Verifier, "check", check_some)
+    result = systolith("run", "minilm", "--target", "golden", "--text", "One.", "--json")
+    assert result.code == 1
+    assert result.json["bit_exact"] is False
+    assert result.json["products"] == 42
+
+
 def test_run_not_bit_exact(systolith, monkeypatch):
     from systolith.golden import GoldenDevice
 
@@ -72,6 +107,7 @@ def test_run_not_bit_exact(systolith, monkeypatch):
 
 def test_run_wrong(fails):
     assert "'gpt5'" in fails("run", "gpt5", "--target", "golden")
+    assert fails("run", "minilm", "--seed", 1 << 57).startswith("Invalid value for '--seed': ")
     assert fails("run", "minilm", "--text", " ") == ("Invalid value for --text: a sentence must not be empty")
     assert fails("run", "minilm", "--text", "word " * 300).startswith(
         "Invalid value for --text: a sentence must have at most 256 tokens, not 302: 'word"
