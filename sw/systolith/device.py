@@ -3,6 +3,7 @@
 import abc
 import contextlib
 import importlib
+import inspect
 
 import numpy as np
 from systolith_hw import ArrayConfig, Code
@@ -11,7 +12,7 @@ from .errors import BusError, DescriptorRejected, DeviceClosed, OutOfDeviceMemor
 from .memory import Allocator
 from .records import Trace
 
-__all__ = ["TARGETS", "Device", "open_device"]
+__all__ = ["TARGETS", "Device", "check_device", "open_device"]
 
 ALIGNMENT_BYTES = 64
 """Least alignment of a buffer: a cache line, and a multiple of every bus."""
@@ -313,6 +314,20 @@ def completion_error(descriptor, completion):
     return BusError(access, completion.fault_address)
 
 
+def check_device(device):
+    """Check that something is a :class:`Device`, and not for example a target's name.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(device, Device):
+        target = device if isinstance(device, str) and device in TARGETS else "rtl"
+        raise TypeError(
+            f"device must be a Device, not {device!r}: pass what systolith.open_device({target!r}) returns"
+        )
+
+
 def open_device(target="golden", config=None, **options):
     """Open a target by name.
 
@@ -323,7 +338,31 @@ def open_device(target="golden", config=None, **options):
     config : ArrayConfig or None
         The accelerator; the default configuration unless given.
     **options
-        What the target takes, such as ``memory_bytes``.
+        For both targets:
+
+        - ``memory_bytes`` (int): device memory, a multiple of 4096 up to 4 GiB; what is never touched costs
+          nothing. 512 MiB unless given.
+
+        For ``"golden"``:
+
+        - ``memory_base`` (int): the memory's first address. 0 unless given.
+
+        For ``"rtl"``:
+
+        - ``timing`` (:class:`systolith_sim.MemoryTiming`): latency, bandwidth and random stalls of the
+          memory, for example ``timing=systolith_sim.MemoryTiming(latency_cycles=100,
+          write_latency_cycles=100, stall_probability=0.1, seed=1)``. Latency 40, one beat per cycle and no
+          stalls unless given.
+        - ``lowering`` (str): ``"loops"``, which simulates fastest, or ``"stock"``, with a signal for every
+          register. ``"loops"`` unless given.
+        - ``variant`` (:class:`systolith_sim.Variant`): what the model can do beside running, such as
+          waveforms. Nothing unless given.
+        - ``cache`` (path): where built models are kept. ``$SYSTOLITH_CACHE`` or the user's cache folder
+          unless given.
+        - ``progress`` (callable): called with a line of text before anything that takes long.
+        - ``ring_slots`` (int): descriptors in the ring, a power of two up to 32768. 256 unless given.
+        - ``max_cycles`` (int): cycles without an interrupt after which the device counts as stuck. Ample for
+          what was submitted unless given.
 
     Returns
     -------
@@ -345,4 +384,12 @@ def open_device(target="golden", config=None, **options):
     if target not in TARGETS:
         raise UnknownTarget(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     module = importlib.import_module(f".{TARGETS[target][0]}", __package__)
+    known = [
+        name
+        for name, parameter in inspect.signature(module.open_target).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    for name in options:
+        if name not in known:
+            raise TypeError(f"target {target} has the options {', '.join(known)}, not {name}")
     return module.open_target(target, config, **options)

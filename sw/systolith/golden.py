@@ -143,14 +143,21 @@ class GoldenDevice(Device):
     ----------
     config : ArrayConfig
     memory_bytes : int
-        Taken from the host when first touched.
+        A multiple of 4096 up to 4 GiB, taken from the host when first touched.
     memory_base : int
         First address.
+
+    Raises
+    ------
+    ValueError
+        If ``memory_bytes`` is not that, or the memory lies outside the addresses.
     """
 
     target = "golden"
 
     def __init__(self, config, *, memory_bytes=1 << 29, memory_base=0):
+        if type(memory_bytes) is not int or memory_bytes % 4096 or not 0 < memory_bytes <= 1 << 32:
+            raise ValueError(f"memory_bytes must be a multiple of 4096 up to 4 GiB, not {memory_bytes!r}")
         if memory_base < 0 or memory_base + memory_bytes > 1 << ADDRESS_BITS:
             raise ValueError(
                 f"memory must lie within {ADDRESS_BITS} address bits, "
@@ -237,6 +244,6 @@ def _completion(descriptor, code, *, reason=Reject.NONE, fault_address=0):
     )
 
 
-def open_target(_target, config, **options):
+def open_target(_target, config, *, memory_bytes=1 << 29, memory_base=0):
     """A :class:`GoldenDevice`."""
-    return GoldenDevice(config, **options)
+    return GoldenDevice(config, memory_bytes=memory_bytes, memory_base=memory_base)

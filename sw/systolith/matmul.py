@@ -1,5 +1,6 @@
 """Matrix products of NumPy arrays, run by a device."""
 
+from .device import check_device
 from .operands import PackedWeight
 from .queue import Queue
 
@@ -8,6 +9,7 @@ __all__ = ["matmul", "pack"]
 
 def pack(b, *, device, b_layout="kn", bias=None, multiplier=None, shift=None):
     """Put B into device memory once, for any number of products: a :class:`PackedWeight`."""
+    check_device(device)
     return PackedWeight(b, device=device, b_layout=b_layout, bias=bias, multiplier=multiplier, shift=shift)
 
 
@@ -55,7 +57,7 @@ def matmul(
     Raises
     ------
     TypeError
-        If an operand is not an int8 array.
+        If an operand is not an int8 array, or ``device`` is not a :class:`Device`.
     ValueError
         If sizes do not fit each other, one is zero, K is beyond ``K_MAX``, or an option is wrong.
     DeviceError
@@ -65,6 +67,7 @@ def matmul(
         if not isinstance(b, PackedWeight):
             raise TypeError("device must be given unless b is a PackedWeight")
         device = b.device
+    check_device(device)
     queue = Queue(device)
     pending = queue.matmul(
         a,

@@ -44,6 +44,8 @@ def check_matrix(name, matrix):
     ------
     TypeError, ValueError
     """
+    if isinstance(matrix, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array, whose mask would be lost; call its filled()")
     if not isinstance(matrix, np.ndarray):
         raise TypeError(f"{name} must be a NumPy array of int8, not {type(matrix).__name__}")
     if matrix.dtype != np.int8:
@@ -103,7 +105,9 @@ def pack_parameters(n, *, bias=None, multiplier=None, shift=None):
         if values.shape not in ((), (n,)):
             raise ValueError(f"{name} must have shape ({n},), not {values.shape}")
         if values.min() < low or values.max() > high:
-            raise ValueError(f"{name} must be from {low} to {high}, not {values.min()} to {values.max()}")
+            least, most = values.min(), values.max()
+            came = least if least == most else f"{least} to {most}"
+            raise ValueError(f"{name} must be from {low} to {high}, not {came}")
         parameters[name] = values
     return parameters
 

@@ -120,7 +120,8 @@ def open_target(
     variant=None,
     cache=None,
     progress=None,
-    **options,
+    ring_slots=256,
+    max_cycles=None,
 ):
     """Build the model if need be, and open it.
 
@@ -138,8 +139,8 @@ def open_target(
         What the model can do beside running; None: nothing, the fastest.
     cache, progress
         As for :func:`systolith_sim.open_simulator`.
-    **options
-        Of :class:`RingDevice`.
+    ring_slots, max_cycles
+        As for :class:`RingDevice`.
 
     Returns
     -------
@@ -162,7 +163,7 @@ def open_target(
         raise TargetUnavailable(f"target {target} needs the Python module {error.name}") from error
     except sim_errors.BuildError as error:
         raise TargetUnavailable(f"target {target}: {error}") from error
-    return SimulatedDevice(target, config, simulator, **options)
+    return SimulatedDevice(target, config, simulator, ring_slots=ring_slots, max_cycles=max_cycles)
 
 
 def memory_timing(*, latency_cycles, stall_probability, seed):

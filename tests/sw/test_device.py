@@ -1,10 +1,13 @@
 """What all devices share: memory, names, traces."""
 
+import inspect
 import re
 
 import numpy as np
 import pytest
 import systolith
+import systolith.golden
+import systolith.simulated
 from systolith import TARGETS, ArrayConfig, DeviceClosed, DeviceError, UnknownTarget, matmul, open_device
 from systolith.errors import OutOfDeviceMemory
 
@@ -28,8 +31,30 @@ def test_open_wrong_config():
 
 
 def test_open_wrong_option():
-    with pytest.raises(TypeError, match="colour"):
+    with pytest.raises(
+        TypeError, match=r"^target golden has the options memory_bytes, memory_base, not colour$"
+    ):
         open_device("golden", colour="red")
+    message = (
+        "target rtl has the options memory_bytes, timing, lowering, variant, cache, progress, ring_slots, "
+        "max_cycles, not memory_latency"
+    )
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        open_device("rtl", memory_latency=3)
+
+
+@pytest.mark.parametrize("target", [pytest.param("rtl", marks=pytest.mark.slow), "golden"])
+@pytest.mark.parametrize("memory_bytes", [0, -5, 100, (1 << 32) + 4096, 4096.0])
+def test_open_wrong_memory_bytes(target, memory_bytes):
+    message = re.escape(f"memory_bytes must be a multiple of 4096 up to 4 GiB, not {memory_bytes!r}")
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        open_device(target, ArrayConfig(rows=2, columns=2), memory_bytes=memory_bytes)
+
+
+def test_every_option_is_documented():
+    for module in (systolith.golden, systolith.simulated):
+        for name, parameter in inspect.signature(module.open_target).parameters.items():
+            assert parameter.kind is not parameter.KEYWORD_ONLY or f"- ``{name}`` (" in open_device.__doc__
 
 
 def test_allocate(golden):

@@ -234,4 +234,4 @@ def test_reset(golden):
 
 def test_init_wrong_memory():
     with pytest.raises(ValueError, match=r"^memory must lie within 32 address bits, not from 0x80000000 to"):
-        open_device("golden", ArrayConfig(), memory_base=1 << 31, memory_bytes=(1 << 31) + 1)
+        open_device("golden", ArrayConfig(), memory_base=1 << 31, memory_bytes=(1 << 31) + 4096)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sw.cases import CONFIGS, RUNS, SIZES, SMALL_SIZES, Epilogue, check_property, epilogues, fill
 from sw.oracle import gemm
 from systolith import ArrayConfig, OutOfDeviceMemory, PackedWeight, matmul, open_device
+from systolith.matmul import pack
 from systolith_hw.config import K_MAX
 
 EXAMPLES = {"golden": 150, "rtl": 15}
@@ -109,10 +110,9 @@ def test_small_memory():
 def test_resident_in_parts():
     rng = np.random.default_rng(0)
     b = rng.integers(-128, 128, (2, 24, 8), np.int8)
-    with (
-        open_device("golden", CONFIGS["4x4-small"], memory_bytes=1 << 11) as device,
-        PackedWeight(b, device=device, bias=5) as weight,
-    ):
+    with open_device("golden", CONFIGS["4x4-small"], memory_bytes=1 << 12) as device:
+        device.allocate(1 << 11)
+        weight = PackedWeight(b, device=device, bias=5)
         a = rng.integers(-128, 128, (5, 2, 40, 24), np.int8)
         np.testing.assert_array_equal(matmul(a, weight), gemm(a, b, bias=5))
         assert len(device.trace) > 5
@@ -238,6 +238,13 @@ def matrix(*shape, dtype=np.int8):
             ValueError,
             "multiplier and shift must be given together, multiplier is missing",
         ),
+        (
+            np.ma.masked_array(matrix(1, 1)),
+            matrix(1, 1),
+            {},
+            TypeError,
+            "a must not be a masked array, whose mask would be lost; call its filled()",
+        ),
         (matrix(1, 1), matrix(1, 1), {"bias": 0.5}, TypeError, "bias must be of integers, not float64"),
         (matrix(1, 1), matrix(1, 2), {"bias": [1]}, ValueError, "bias must have shape (2,), not (1,)"),
         (
@@ -245,14 +252,14 @@ def matrix(*shape, dtype=np.int8):
             matrix(1, 1),
             {"bias": 1 << 31},
             ValueError,
-            "bias must be from -2147483648 to 2147483647, not 2147483648 to 2147483648",
+            "bias must be from -2147483648 to 2147483647, not 2147483648",
         ),
         (
             matrix(1, 1),
             matrix(1, 1),
             {"multiplier": -1, "shift": 0, "out": "int8"},
             ValueError,
-            "multiplier must be from 0 to 65535, not -1 to -1",
+            "multiplier must be from 0 to 65535, not -1",
         ),
         (
             matrix(1, 1),
@@ -273,6 +280,12 @@ def test_matmul_wrong(golden, a, b, options, error, message):
 def test_matmul_wrong_device():
     with pytest.raises(TypeError, match=r"^device must be given unless b is a PackedWeight$"):
         matmul(matrix(1, 1), matrix(1, 1))
+    message = "device must be a Device, not 'golden': pass what systolith.open_device('golden') returns"
+    with pytest.raises(TypeError) as info:
+        matmul(matrix(1, 1), matrix(1, 1), device="golden")
+    assert str(info.value) == message
+    with pytest.raises(TypeError, match=r"^device must be a Device, not 3: pass what "):
+        pack(matrix(1, 1), device=3)
 
 
 def test_buffers_are_reused(golden):

@@ -107,8 +107,8 @@ def test_wrong_weight(golden, b, options, error, message):
 
 
 def test_too_large():
-    with open_device("golden", memory_bytes=512) as device, pytest.raises(OutOfDeviceMemory):
-        PackedWeight(B, device=device)
+    with open_device("golden", memory_bytes=4096) as device, pytest.raises(OutOfDeviceMemory):
+        PackedWeight(np.zeros((65, 64), np.int8), device=device)
 
 
 def test_pack_parameters():
