@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from systolith import open_device
+from systolith import ArrayConfig, open_device
 from systolith.torch import Verifier, offload
 from systolith.torch.models import load_minilm
 
@@ -74,6 +74,23 @@ def test_accuracy(minilm, wide_golden):
     assert cosines.mean() >= 0.995
     assert verifier.bit_exact
     assert verifier.checked == 20 * 6 * 8
+
+
+@pytest.mark.slow
+def test_accuracy_on_rtl(minilm, open_shared):
+    """The default array in simulation, to the bit."""
+    verifier = Verifier()
+    device = open_shared("rtl", ArrayConfig())
+    device.trace.clear()
+    encoder = offload(minilm.encoder, device=device, verifier=verifier)
+    (sentence,) = SENTENCES[1:2]
+    cosine = (minilm.embed([sentence], encoder=encoder) * minilm.embed([sentence])).sum(-1)
+    assert str(device.config).startswith("16x16-")
+    assert verifier.bit_exact
+    assert verifier.checked == 6 * 8
+    assert verifier.macs == device.trace.macs
+    assert device.trace.cycles >= device.trace.roofline_cycles
+    assert cosine.item() >= 0.98
 
 
 def test_accuracy_as_one_batch(minilm, wide_golden):
