@@ -56,7 +56,7 @@ class LockStep:
     Members
     -------
     cycles : int
-        Compared so far, over all resets.
+        Equal so far, over all resets.
 
     Raises
     ------
@@ -153,5 +153,6 @@ class LockStep:
         one, other = (model.ports(cycle) for model in self._models)
         for name in self._outputs:
             if one[name] != other[name]:
+                self.cycles += cycle - self._before
                 values = one[name], other[name]
                 raise DifferenceError(Difference(cycle=cycle, signal=name, values=values))

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from systolith.errors import DeviceError, UnknownTarget
 
 from .arguments import asks_for_json
+from .bench import bench
 from .doctor import doctor
 from .export import export
 from .gemm import gemm
@@ -55,6 +56,7 @@ app = typer.Typer(
 for command in (doctor, run, gemm, export):
     app.command()(command)
 app.add_typer(verify, name="verify")
+app.add_typer(bench, name="bench")
 
 
 def main():

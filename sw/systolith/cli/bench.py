@@ -1,0 +1,17 @@
+"""``systolith bench``: the figures that the design promises, measured."""
+
+import typer
+
+from .bench_gemm import bench_gemm
+
+__all__ = ["bench"]
+
+bench = typer.Typer(help="The figures that the design promises, measured.", no_args_is_help=True)
+
+
+@bench.callback()
+def group() -> None:
+    """The figures that the design promises, measured."""
+
+
+bench.command("gemm")(bench_gemm)

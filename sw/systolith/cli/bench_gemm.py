@@ -1,0 +1,93 @@
+"""``systolith bench gemm``: cycles over the roofline."""
+
+import enum
+from typing import Annotated
+
+import typer
+
+from systolith.bench import gemm_cases, run_gemm_case
+from systolith.device import open_device
+
+from .options import Json, parse_array
+from .output import finish, number, results, table
+
+__all__ = ["bench_gemm"]
+
+ARRAYS = ("8x8", "16x16", "32x32")
+LATENCY_CYCLES = 40
+
+
+class Kind(enum.StrEnum):
+    """Kinds of cases."""
+
+    LINEAR = "linear"
+    ATTENTION = "attention"
+    DECODE = "decode"
+
+
+def bench_gemm(
+    array: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RxC", help="An array to measure; may be repeated. 8x8, 16x16 and 32x32."),
+    ] = None,
+    kind: Annotated[list[Kind] | None, typer.Option(help="Only these cases; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the operands.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Cycles of queues of eight GEMMs on rtl over the fewest possible, and where the rest went."""
+    from systolith.simulated import memory_timing
+
+    configs = dict.fromkeys(parse_array(text) for text in array or ARRAYS)
+    timing = memory_timing(latency_cycles=LATENCY_CYCLES, stall_probability=0.0, seed=0)
+    rows = []
+    for config in configs:
+        cases = list(gemm_cases(config, kinds=set(kind or Kind)))
+        with open_device("rtl", config, timing=timing, progress=_progress) as device:
+            for case in cases:
+                row = {"array": str(config)} | run_gemm_case(device, case, seed=seed).as_dict()
+                rows.append(row)
+                _progress(f"{config.rows}x{config.columns} {_name(row)}: {row['ratio']:.3f}")
+    missed = [row for row in rows if not row["passed"]]
+    data = {
+        "latency_cycles": LATENCY_CYCLES,
+        "seed": seed,
+        "cases": len(rows),
+        "missed": len(missed),
+        "worst": {
+            name: max((row["ratio"] for row in rows if row["kind"] == name), default=None) for name in Kind
+        },
+        "rows": rows,
+    }
+    finish(data, as_json=as_json, ok=bool(rows) and not missed, render=lambda: _render(data))
+
+
+def _progress(line):
+    typer.echo(f"{line} …", err=True)
+
+
+def _name(row):
+    shape = f"{row['m']}×{row['k']}×{row['n']} {row['b_layout']} {row['out']}"
+    return f"{row['kind']} {row['batch']} × {shape}" if row["batch"] > 1 else f"{row['kind']} {shape}"
+
+
+def _render(data):
+    for array in dict.fromkeys(row["array"] for row in data["rows"]):
+        rows = [row for row in data["rows"] if row["array"] == array]
+        counters = list(rows[0]["counters"])
+        lines = table(
+            f"Queues of eight on {array}", "case", "cycles", "roofline", "ratio", "floor", *counters
+        )
+        for row in rows:
+            color = "green" if row["passed"] else "bold red"
+            lines.add_row(
+                _name(row),
+                number(row["cycles"]),
+                number(row["roofline_cycles"]),
+                f"[{color}]{row['ratio']:.3f}[/]",
+                f"{row['floor']:.2f}",
+                *(number(value) for value in row["counters"].values()),
+            )
+        results.print(lines)
+    wrong = sum(row["mismatches"] for row in data["rows"])
+    results.print("every result is right" if not wrong else f"[bold red]{wrong} elements are wrong[/]")
+    results.print(f"{data['missed']} of {data['cases']} cases miss their floor")
