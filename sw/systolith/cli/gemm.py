@@ -11,7 +11,7 @@ from systolith.golden import requantize
 from systolith.matmul import matmul
 from systolith.report import total
 
-from .options import SEED_MAX, Array, Json, MemoryLatency, MemoryStall, Target, open_target
+from .options import SEED_MAX, Array, Json, MemoryLatency, MemoryStall, Target, memory_facts, open_target
 from .output import finish, number, percent, results, table
 
 __all__ = ["gemm"]
@@ -79,6 +79,7 @@ def gemm(
         "batch": batch,
         "b_layout": b_layout.value,
         "out": out.value,
+        "relu": relu,
         "seed": seed,
         "target": target,
         "array": str(device.config),
@@ -87,6 +88,7 @@ def gemm(
         "first_mismatch": first,
         "descriptors": sum(len(record.descriptors) for record in device.trace),
     }
+    data |= memory_facts(target, memory_latency=mem_latency, memory_stall=mem_stall)
     data |= row.as_dict()
     finish(data, as_json=as_json, ok=not len(wrong), render=lambda: _render(data))
 
@@ -136,14 +138,23 @@ def expected(problem, *, b_layout, relu):
 
 def _render(data):
     shape = "×".join(str(data[name]) for name in "mkn")
-    results.print(f"{data['batch']} × {shape}, B {data['b_layout']}, {data['out']}, on {data['target']}")
+    relu = ", relu" if data["relu"] else ""
+    results.print(
+        f"{data['batch']} × {shape}, B {data['b_layout']}, {data['out']}{relu}, on {data['target']}"
+    )
     results.print(f"array {data['array']}")
+    memory = ""
+    if data["memory_latency"] is not None:
+        memory = f", memory latency {data['memory_latency']}, memory stall {data['memory_stall']:g}"
+    results.print(f"seed {data['seed']}{memory}")
     if data["mismatches"]:
         first = data["first_mismatch"]
         results.print(
-            f"[bold red]{data['mismatches']} of {data['elements']} elements are wrong[/]: "
+            f"[bold red]{data['mismatches']} of {data['elements']} elements differ from NumPy's[/]: "
             f"element {first['index']} is {first['got']}, not {first['wanted']}"
         )
+    elif data["elements"] == 1:
+        results.print("[green]the only element equals NumPy's[/]")
     else:
         results.print(f"[green]all {data['elements']:,} elements equal NumPy's[/]")
     if data["cycles"] is None:
@@ -155,4 +166,4 @@ def _render(data):
     for name, value in data["counters"].items():
         counters.add_row(name, number(value), percent(value / data["cycles"]))
     results.print(counters)
-    results.print(f"{data['sim_hz']:,.0f} cycles simulated per second")
+    results.print(f"{data['seconds']:.2f} s in the simulator: {data['sim_hz']:,.0f} cycles per second")

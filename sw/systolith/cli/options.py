@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from systolith_hw import ArrayConfig
 
-from systolith.device import TARGETS, open_device
+from systolith.device import TARGETS, check_target, open_device
 
 __all__ = [
     "SEED_MAX",
@@ -14,12 +14,17 @@ __all__ = [
     "MemoryLatency",
     "MemoryStall",
     "Target",
+    "check_options",
+    "memory_facts",
     "open_target",
     "parse_array",
 ]
 
 SEED_MAX = 1 << 56
 """Largest seed: that of the simulator's stalls."""
+
+MEMORY_LATENCY_CYCLES = 40
+"""The simulator's default, known here so that help does not load it."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Target = Annotated[
@@ -37,14 +42,19 @@ Array = Annotated[
 ]
 MemoryLatency = Annotated[
     int | None,
-    typer.Option(min=1, max=1 << 20, help="Cycles from a read address to its first data, and for writes."),
+    typer.Option(
+        min=1,
+        max=1 << 20,
+        help="Cycles from a read address to its first data, and for writes; "
+        f"{MEMORY_LATENCY_CYCLES} unless given.",
+    ),
 ]
 MemoryStall = Annotated[
     float | None,
     typer.Option(
         min=0.0,
         max=0.99,
-        help="Probability with which each memory channel stalls in each cycle, from --seed.",
+        help="Probability with which each memory channel stalls in each cycle, from --seed; 0 unless given.",
     ),
 ]
 
@@ -55,6 +65,46 @@ def parse_array(text):
         return ArrayConfig.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--array") from None
+
+
+def check_options(target, array, *, memory_latency=None, memory_stall=None):
+    """The configuration of ``--array``; refuses what :func:`open_target` would, before anything takes long.
+
+    Parameters
+    ----------
+    target, array : str
+    memory_latency : int or None
+    memory_stall : float or None
+
+    Returns
+    -------
+    ArrayConfig
+
+    Raises
+    ------
+    UnknownTarget, typer.BadParameter
+    """
+    config = parse_array(array)
+    check_target(target)
+    if not _has_timing(target) and not (memory_latency is None and memory_stall is None):
+        raise typer.BadParameter(
+            f"the target {target} has no memory timing", param_hint="--mem-latency, --mem-stall"
+        )
+    return config
+
+
+def memory_facts(target, *, memory_latency, memory_stall):
+    """The memory's timing for the results, so that a run can be repeated; ``None`` where there is none."""
+    if not _has_timing(target):
+        return {"memory_latency": None, "memory_stall": None}
+    return {
+        "memory_latency": MEMORY_LATENCY_CYCLES if memory_latency is None else memory_latency,
+        "memory_stall": memory_stall or 0.0,
+    }
+
+
+def _has_timing(target):
+    return TARGETS[target][0] == "simulated"
 
 
 def open_target(target, array, *, memory_latency=None, memory_stall=None, seed=0):
@@ -72,16 +122,11 @@ def open_target(target, array, *, memory_latency=None, memory_stall=None, seed=0
     -------
     Device
     """
-    config = parse_array(array)
-    timing_given = memory_latency is not None or memory_stall is not None
-    if TARGETS.get(target, ("",))[0] != "simulated":
-        if timing_given:
-            raise typer.BadParameter(
-                f"the target {target} has no memory timing", param_hint="--mem-latency, --mem-stall"
-            )
+    config = check_options(target, array, memory_latency=memory_latency, memory_stall=memory_stall)
+    if not _has_timing(target):
         return open_device(target, config)
     options = {"progress": lambda line: typer.echo(f"{line} …", err=True)}
-    if timing_given:
+    if memory_latency is not None or memory_stall is not None:
         from systolith.simulated import memory_timing
 
         options["timing"] = memory_timing(

@@ -1,16 +1,23 @@
 """Where the commands print: results on stdout, everything else on stderr."""
 
 import json
+import unicodedata
 
 import rich.box
 import rich.console
 import rich.table
 import typer
 
-__all__ = ["finish", "number", "percent", "results", "table"]
+__all__ = ["finish", "number", "percent", "printable", "results", "table"]
 
 PIPE_COLUMNS = 132
 """Width of what is printed to something that is not a terminal."""
+
+CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode categories of what is not shown but acted on."""
+
+JOINERS = "\u200c\u200d"
+"""Of letters and emoji: harmless."""
 
 results = rich.console.Console(highlight=False)
 """Results for people, on stdout."""
@@ -39,7 +46,7 @@ def finish(data, *, as_json, ok, render):
 
 
 def table(title, *columns):
-    """An empty table whose first column is text and whose others are numbers."""
+    """An empty table whose first column is text and whose others are numbers; its title may be None."""
     result = rich.table.Table(title=title, title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD)
     for index, column in enumerate(columns):
         result.add_column(column, justify="right" if index else "left", no_wrap=True)
@@ -49,6 +56,16 @@ def table(title, *columns):
 def number(value):
     """A count with thousands separated, or a dash for what the target does not know."""
     return "–" if value is None else f"{value:,}"
+
+
+def printable(text):
+    """Text of someone else's with escapes in place of what could control the terminal."""
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in CONTROLS and character not in JOINERS
+        else character
+        for character in text
+    )
 
 
 def percent(value):

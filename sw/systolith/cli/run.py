@@ -10,9 +10,20 @@ import rich.progress
 import typer
 
 from systolith import report
+from systolith.sentences import check_sentence
 
-from .options import SEED_MAX, Array, Json, MemoryLatency, MemoryStall, Target, open_target
-from .output import finish, number, percent, results, table
+from .options import (
+    SEED_MAX,
+    Array,
+    Json,
+    MemoryLatency,
+    MemoryStall,
+    Target,
+    check_options,
+    memory_facts,
+    open_target,
+)
+from .output import finish, number, percent, printable, results, table
 
 __all__ = ["run"]
 
@@ -34,6 +45,9 @@ class Model(enum.StrEnum):
     MINILM = "minilm"
 
 
+NAMES = {Model.MINILM: "all-MiniLM-L6-v2"}
+
+
 def run(
     model: Annotated[Model, typer.Argument(help="minilm: sentence embeddings by all-MiniLM-L6-v2.")],
     text: Annotated[
@@ -48,6 +62,13 @@ def run(
 ) -> None:
     """A real model end to end: every matrix product on the device, compared with float32 and with golden."""
     texts = list(text or DEFAULT_TEXTS)
+    try:
+        for sentence in texts:
+            check_sentence(sentence)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--text") from None
+    check_options(target, array, memory_latency=mem_latency, memory_stall=mem_stall)
+    typer.echo(f"loading torch and {NAMES[model]} …", err=True)
     sentence_model = _load(model)
     try:
         tokens = sentence_model.tokenize(texts)
@@ -71,6 +92,8 @@ def run(
         "model": sentence_model.name,
         "target": target,
         "array": str(device.config),
+        "seed": seed,
+        **memory_facts(target, memory_latency=mem_latency, memory_stall=mem_stall),
         "texts": texts,
         "tokens": [len(ids) for ids in tokens],
         "cosine_min": cosines.min().item(),
@@ -142,51 +165,58 @@ def _progress(encoder, target):
 def _render(data, rows):
     results.print(f"[bold]{data['model']}[/] on target {data['target']}, array {data['array']}\n")
     for index, (text, tokens) in enumerate(zip(data["texts"], data["tokens"], strict=True), 1):
-        results.print(f"{index}. {text} ({tokens} tokens)", markup=False)
+        results.print(f"{index}. {printable(text)} ({tokens} tokens)", markup=False)
 
-    count = len(data["texts"])
-    similarities = table("\nSimilarities (float32 beside)", "sentence", *(str(i + 1) for i in range(count)))
-    pairs = zip(data["similarities"], data["similarities_float32"], strict=True)
-    for index, (ours, wanted) in enumerate(pairs, 1):
-        cells = (f"{a:.3f} [dim]({b:.3f})[/]" for a, b in zip(ours, wanted, strict=True))
-        similarities.add_row(str(index), *cells)
-    results.print(similarities)
-    results.print(
-        f"cosine of each embedding to float32's: least {data['cosine_min']:.4f}, "
-        f"mean {data['cosine_mean']:.4f}\n"
-    )
-
-    shapes = table(
-        "GEMMs by shape (batch × M×K×N, layout of B)",
-        *("shape", "count", "MACs", "cycles", "utilization", "÷ roofline"),
-        *("wait A", "wait B", "wait output", "fill + drain"),
-    )
-    for row in rows:
-        if row is rows[-1]:
-            shapes.add_section()
-        waits = ("–",) * 4
-        if row.counters is not None:
-            counters = row.counters
-            waits = (counters.wait_a, counters.wait_b, counters.wait_output, counters.fill + counters.drain)
-            waits = tuple(percent(wait / counters.total) for wait in waits)
-        ratio = "–" if row.ratio is None else f"{row.ratio:.3f}"
-        shapes.add_row(
-            row.kind,
-            number(row.count),
-            number(row.macs),
-            number(row.cycles),
-            percent(row.utilization),
-            ratio,
-            *waits,
+    results.print()
+    if len(data["texts"]) == 1:
+        results.print(f"cosine of the embedding to float32's: {data['cosine_min']:.4f}\n")
+    else:
+        results.print(_similarities(data))
+        results.print(
+            f"cosine of each embedding to float32's: least {data['cosine_min']:.4f}, "
+            f"mean {data['cosine_mean']:.4f}\n"
         )
-    results.print(shapes)
+    results.print("[bold]GEMMs by shape (batch × M×K×N, layout of B)[/]")
+    results.print(_shapes(rows))
     if data["sim_hz"] is None:
         results.print(f"{data['seconds']:.2f} s; the target {data['target']} has no notion of cycles")
     else:
-        results.print(f"{data['seconds']:.2f} s; {data['sim_hz']:,.0f} cycles simulated per second")
+        results.print(
+            f"{data['seconds']:.2f} s, of which {data['device_seconds']:.2f} s in the simulator: "
+            f"{data['sim_hz']:,.0f} cycles per second"
+        )
     if data["bit_exact"]:
         results.print(f"[green]all {data['products']} results equal the golden arithmetic bit for bit[/]")
     else:
         results.print("[bold red]not equal to the golden arithmetic:[/]")
         for mismatch in data["mismatches"]:
             results.print(f"  {mismatch}", markup=False)
+
+
+def _similarities(data):
+    headings = (str(index + 1) for index in range(len(data["texts"])))
+    listing = table("Similarities (float32 beside)", "sentence", *headings)
+    pairs = zip(data["similarities"], data["similarities_float32"], strict=True)
+    for index, (ours, wanted) in enumerate(pairs, 1):
+        cells = (f"{a:.3f} [dim]({b:.3f})[/]" for a, b in zip(ours, wanted, strict=True))
+        listing.add_row(str(index), *cells)
+    return listing
+
+
+def _shapes(rows):
+    columns = ["shape", "count", "MACs"]
+    has_cycles = rows[-1].counters is not None
+    if has_cycles:
+        columns += ["cycles", "utilization", "÷ roofline", "wait A", "wait B", "wait output", "fill + drain"]
+    listing = table(None, *columns)
+    for row in rows:
+        if row is rows[-1]:
+            listing.add_section()
+        cells = [row.kind, number(row.count), number(row.macs)]
+        if has_cycles:
+            counters = row.counters
+            waits = (counters.wait_a, counters.wait_b, counters.wait_output, counters.fill + counters.drain)
+            cells += [number(row.cycles), percent(row.utilization), f"{row.ratio:.3f}"]
+            cells += [percent(wait / counters.total) for wait in waits]
+        listing.add_row(*cells)
+    return listing

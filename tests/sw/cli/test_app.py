@@ -1,7 +1,10 @@
 """The program as a whole."""
 
+import importlib.metadata
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import systolith.cli
@@ -56,6 +59,52 @@ def test_help_is_quick():
     ).stdout.split()
     assert "systolith" in modules
     assert not {"torch", "transformers", "amaranth", "systolith_sim"} & set(modules)
+
+
+def test_version(systolith):
+    result = systolith("--version")
+    assert (result.code, result.out) == (0, f"systolith {importlib.metadata.version('systolith')}\n")
+
+
+GEMM = ("gemm", "-m", "1", "-k", "1", "-n", "1", "--target", "golden")
+
+
+def call(stdout, *arguments, **environment):
+    script = "import systolith.cli; systolith.cli.main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env=os.environ | environment,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [GEMM, (*GEMM, "--json"), ("--help",)])
+def test_full_output(arguments):
+    with Path("/dev/full").open("wb") as full:
+        result = call(full, *arguments)
+    message = b"systolith: stdout cannot be written: No space left on device\n"
+    assert (result.returncode, result.stderr) == (1, message)
+
+
+@pytest.mark.parametrize("arguments", [GEMM, (*GEMM, "--json")])
+def test_reader_has_gone(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = call(writer, *arguments)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, b"")
+
+
+def test_ascii_output():
+    result = call(subprocess.PIPE, *GEMM, PYTHONIOENCODING="ascii")
+    assert result.returncode == 0
+    assert result.stdout.startswith(b"1 ? 1?1?1, B kn, int32, on golden\n")
+
+
+def test_message_is_printable(fails):
+    assert fails("\x1b[31mx") == r"No such command '\x1b[31mx'."
 
 
 def test_main_is_the_entry_point(monkeypatch, capsys):

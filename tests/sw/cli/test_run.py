@@ -2,7 +2,10 @@
 
 import importlib.util
 
+import pytest
 from systolith import open_device
+from systolith.report import Row
+from systolith_hw import Counters
 
 KEYS = {
     *("cosine_min", "cosine_mean", "bit_exact", "gemms", "macs", "cycles", "utilization", "sim_hz"),
@@ -42,10 +45,69 @@ def test_run_rendered(systolith):
     result = systolith("run", "minilm", "--target", "golden", "--text", "A sentence in [brackets].")
     assert result.code == 0
     assert "1. A sentence in [brackets]. (9 tokens)" in result.out
-    assert "1.000 (1.000)" in result.out
+    assert "Similarities" not in result.out
+    assert "\ncosine of the embedding to float32's: 0.99" in result.out
+    assert not any(name in result.out for name in ("utilization", "roofline", "wait A"))
+    assert result.err == "loading torch and all-MiniLM-L6-v2 …\n"
     assert "9×384×1536 nk" in result.out
     assert "12 × 9×32×9 nk" in result.out
     assert "all 48 results equal the golden arithmetic bit for bit" in result.out
+
+
+def test_run_controls(systolith):
+    """What a sentence holds does not reach the terminal as a command."""
+    texts = ("--text", "a\x1b[31mb\nc\u202e", "--text", "Two.")
+    result = systolith("run", "minilm", "--target", "golden", *texts)
+    assert r"1. a\x1b[31mb\nc\u202e (" in result.out
+    assert "1.000 (1.000)" in result.out
+
+
+def test_run_seconds(capsys):
+    from systolith.cli.run import _render
+
+    data = {
+        "model": "m",
+        "target": "rtl",
+        "array": "a",
+        "texts": ["One."],
+        "tokens": [3],
+        "cosine_min": 1.0,
+        "seconds": 2.154,
+        "device_seconds": 1.931,
+        "sim_hz": 808469.3,
+        "bit_exact": True,
+        "products": 48,
+    }
+    row = Row(
+        kind="total",
+        count=1,
+        macs=1,
+        cycles=1,
+        roofline_cycles=1,
+        utilization=1.0,
+        seconds=1.931,
+        counters=Counters(total=1, compute=1, wait_a=0, wait_b=0, wait_output=0, fill=0, drain=0),
+    )
+    _render(data, [row])
+    assert "2.15 s, of which 1.93 s in the simulator: 808,469 cycles per second" in capsys.readouterr().out
+
+
+def test_run_wrong_is_quick(systolith, monkeypatch):
+    """Bad options are told before torch is loaded."""
+    import systolith.cli.run as command
+
+    monkeypatch.setattr(command, "_load", lambda model: pytest.fail("loaded"))
+    for arguments, message in (
+        (["--text", ""], "Invalid value for --text: a sentence must not be empty"),
+        (
+            ["--text", "a\udcff"],
+            r"Invalid value for --text: a sentence must be UTF-8 text, not 'a\udcff'",
+        ),
+        (["--target", "board"], "target must be one of golden, rtl, not 'board'"),
+        (["--array", "3x4"], "Invalid value for --array: rows must be a power of two from 2 to 64, not 3"),
+    ):
+        result = systolith("run", "minilm", *arguments)
+        assert (result.code, result.out, result.err) == (2, "", f"systolith: {message}\n")
 
 
 def test_run_in_parts(systolith, monkeypatch):
@@ -106,7 +168,9 @@ def test_run_not_bit_exact(systolith, monkeypatch):
 
 
 def test_run_wrong(fails):
-    assert "'gpt5'" in fails("run", "gpt5", "--target", "golden")
+    assert fails("run", "gpt5", "--target", "golden") == (
+        "Invalid value for 'model': must be minilm, not 'gpt5'"
+    )
     assert fails("run", "minilm", "--seed", 1 << 57).startswith("Invalid value for '--seed': ")
     assert fails("run", "minilm", "--text", " ") == ("Invalid value for --text: a sentence must not be empty")
     assert fails("run", "minilm", "--text", "word " * 300).startswith(
