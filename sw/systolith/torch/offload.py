@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
+from systolith.device import check_device
+
 from .engine import Engine
 from .linear import OffloadedLinear
 from .multihead import OffloadedMultiheadAttention
@@ -96,7 +98,7 @@ def offload(model, *, device, inplace=False, verifier=None):
     Raises
     ------
     TypeError
-        If ``model`` is not a module, or a weight is not float32.
+        If ``model`` is not a module, ``device`` is not a device, or a weight is not float32.
     ValueError
         If there is nothing to offload, the model is offloaded already, or a weight is not on the CPU, holds
         NaN or infinity, or, converted in place, was made under ``torch.inference_mode()``.
@@ -105,6 +107,7 @@ def offload(model, *, device, inplace=False, verifier=None):
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
+    check_device(device)
     replacements = _replacements()
     offloaded = tuple(replacements.values())
     replaced = []

@@ -325,6 +325,13 @@ def test_offload_wrong_model(golden):
         offload({}, device=golden)
 
 
+def test_offload_wrong_device():
+    message = "device must be a Device, not 'rtl': pass what systolith.open_device('rtl') returns"
+    with pytest.raises(TypeError) as error:
+        offload(small_model(), device="rtl")
+    assert str(error.value) == message
+
+
 def test_offload_wrong_nothing(golden):
     with pytest.raises(
         ValueError, match=r"^Sequential has nothing to offload: no .*Linear, MultiheadAttention"
