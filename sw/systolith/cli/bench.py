@@ -3,6 +3,7 @@
 import typer
 
 from .bench_gemm import bench_gemm
+from .bench_sim import bench_sim
 
 __all__ = ["bench"]
 
@@ -15,3 +16,4 @@ def group() -> None:
 
 
 bench.command("gemm")(bench_gemm)
+bench.command("sim")(bench_sim)
