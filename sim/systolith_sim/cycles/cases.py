@@ -1,6 +1,7 @@
 """Random queues of descriptors, and the memories that they meet."""
 
 import dataclasses
+import itertools
 import random
 from fractions import Fraction
 
@@ -86,8 +87,8 @@ def _random_descriptor(draw, config, largest, budget):
         span = _REGION_BYTES - nbytes
         return (1 << 26) + region * _REGION_BYTES + draw.randrange(min(span, 1 << 16) // bus) * bus
 
-    while True:
-        m, k, n = (_random_size(draw, config, largest) for _ in range(3))
+    for attempt in itertools.count():
+        m, k, n = (_random_size(draw, config, max(1, largest >> attempt // 8)) for _ in range(3))
         batch = draw.choice((1, 1, 1, 2, 3, 5))
         most = config.max_m_block(k)
         if not most:

@@ -23,7 +23,7 @@ class RawSetup(ctypes.Structure):
     """``Setup`` of native/types.hpp."""
 
     _fields_ = _fields(
-        "rows columns bus_bytes line_bytes burst_lines parameter_lines a_buffer_lines b_buffer_lines "
+        "rows columns bus_log2 line_log2 burst_lines parameter_lines a_buffer_lines b_buffer_lines "
         "epilogue_lanes outstanding descriptor_slots "
         "queue read_dma load_to_ready swap_to_load hazard issue_to_store lanes epilogue_places write_queue "
         "read_latency write_latency read_numerator read_denominator write_numerator write_denominator "

@@ -111,8 +111,8 @@ def _hardware(config):
     return {
         "rows": config.rows,
         "columns": config.columns,
-        "bus_bytes": config.bus_bytes,
-        "line_bytes": config.line_bytes,
+        "bus_log2": config.bus_bytes.bit_length() - 1,
+        "line_log2": config.line_bytes.bit_length() - 1,
         "burst_lines": config.burst_lines,
         "parameter_lines": config.parameter_lines,
         "a_buffer_lines": config.a_buffer_lines,

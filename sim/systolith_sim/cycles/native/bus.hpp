@@ -29,7 +29,7 @@ class Channel {
 
 // Beats of a transfer before the boundary that no burst may cross.
 inline int64_t first_burst(const Setup& setup, int64_t address, int64_t beats) {
-    const int64_t room = (setup.boundary_bytes - (address & (setup.boundary_bytes - 1))) / setup.bus_bytes;
+    const int64_t room = (setup.boundary_bytes - (address & (setup.boundary_bytes - 1))) >> setup.bus_log2;
     return std::min(beats, room);
 }
 

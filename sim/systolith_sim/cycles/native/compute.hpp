@@ -22,8 +22,8 @@ class WeightFeeder {
   public:
     WeightFeeder(const Setup& setup, const Jobs& jobs, const Tiles& tiles, Buffer& buffer)
         : s_{setup}, jobs_{jobs}, tiles_{tiles}, buffer_{buffer} {
-        k_tiles_per_line_ = s_.line_bytes / s_.rows;
-        group_ = s_.burst_lines * s_.line_bytes;
+        line_end_ = s_.line_bytes() - s_.rows;
+        group_ = s_.group_bytes();
         gap_ = 1 + std::max<int64_t>(0, s_.swap_to_load - 1);
     }
 
@@ -72,7 +72,7 @@ class WeightFeeder {
             buffer_.take(rows);
         }
         const bool last_use = !by_column_ || nest_.last_k() ||
-                              ((nest_.k / s_.rows) & (k_tiles_per_line_ - 1)) == k_tiles_per_line_ - 1;
+                              (nest_.k & line_end_) == line_end_;
         if (last_use) buffer_.release(start, rows);
         next_ = start + rows;
         loaded_ = true;
@@ -90,7 +90,7 @@ class WeightFeeder {
     const Tiles& tiles_;
     Buffer& buffer_;
     Nest nest_;
-    int64_t k_tiles_per_line_, group_, gap_;
+    int64_t line_end_, group_, gap_;
     bool active_ = false, by_column_ = false, parameters_next_ = false, loaded_ = false;
     size_t tile_ = 0;
     Cycle job_ready_ = 0, next_ = 0, array_free_ = ALWAYS, ready_ = NEVER;
@@ -100,8 +100,8 @@ class PassSequencer {
   public:
     PassSequencer(const Setup& setup, const Jobs& jobs, Tiles& tiles, Buffer& buffer, WeightFeeder& weights)
         : s_{setup}, jobs_{jobs}, tiles_{tiles}, buffer_{buffer}, weights_{weights} {
-        k_tiles_per_line_ = s_.line_bytes / s_.rows;
-        group_ = s_.burst_lines * s_.line_bytes;
+        line_end_ = s_.line_bytes() - s_.rows;
+        group_ = s_.group_bytes();
     }
 
     std::vector<Cycle> begins;  // of every job accepted
@@ -148,7 +148,7 @@ class PassSequencer {
         weights_.swap(now);
         rows_ = nest_.m_rows();
         last_use_ = nest_.last_k() ||
-                    ((nest_.k / s_.rows) & (k_tiles_per_line_ - 1)) == k_tiles_per_line_ - 1;
+                    (nest_.k & line_end_) == line_end_;
         tile_ += nest_.first_k();
         issue(now, first_use_ ? 1 : rows_);
         return true;
@@ -184,7 +184,7 @@ class PassSequencer {
     Buffer& buffer_;
     WeightFeeder& weights_;
     Nest nest_;
-    int64_t k_tiles_per_line_, group_, row_ = 0, rows_ = 0;
+    int64_t line_end_, group_, row_ = 0, rows_ = 0;
     bool active_ = false, first_use_ = false, last_use_ = false;
     size_t tile_ = 0;
     Cycle job_ready_ = 0, next_ = 0, recovered_ = ALWAYS;

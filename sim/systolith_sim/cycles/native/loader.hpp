@@ -21,18 +21,19 @@ class Loader {
     Cycle valid() const { return valid_; }  // when the next request is offered
     const Panel& panel() const { return panel_; }
 
-    // The offered request is granted.
-    void grant(Cycle cycle) {
+    // The offered request is granted; whether it was the panel's last.
+    bool grant(Cycle cycle) {
         if (--panel_.rows) {
             panel_.address += panel_.stride;
             valid_ = cycle + 1;
-            return;
+            return false;
         }
         valid_ = NEVER;
         done_ = cycle;
         walking_ = false;
         if (panel_.block_end) offered_ = cycle + 2;
         settle();
+        return true;
     }
 
     // Begins and stages what can be.
@@ -82,7 +83,7 @@ class Loader {
 
 class WalkA {
   public:
-    explicit WalkA(const Setup& setup) : s_{setup}, group_{setup.burst_lines * setup.line_bytes} {}
+    explicit WalkA(const Setup& setup) : s_{setup}, group_{setup.group_bytes()} {}
 
     void load(const Descriptor& d) {
         d_ = &d;
@@ -95,11 +96,11 @@ class WalkA {
             .address = d_->a_address + nest_.batch * d_->a_batch_stride + nest_.m * d_->a_stride + nest_.k,
             .stride = d_->a_stride,
             .rows = nest_.m_rows(),
-            .lines = ceil_div(depth, s_.line_bytes),
-            .beats = ceil_div(depth, s_.bus_bytes),
+            .lines = units(depth, s_.line_log2),
+            .beats = units(depth, s_.bus_log2),
             .block = block_,
             .later_sweep = 0,
-            .line = nest_.k / s_.line_bytes,
+            .line = nest_.k >> s_.line_log2,
             .block_end = nest_.last_k() && !nest_.last_m(),
         };
     }
@@ -120,7 +121,9 @@ class WalkA {
 
 class WalkB {
   public:
-    explicit WalkB(const Setup& setup) : s_{setup}, group_{setup.burst_lines * setup.line_bytes} {}
+    explicit WalkB(const Setup& setup)
+        : s_{setup}, group_{setup.group_bytes()},
+          fetch_{std::max(INT64_C(1) << setup.bus_log2, setup.columns)} {}
 
     void load(const Descriptor& d) {
         d_ = &d;
@@ -132,26 +135,26 @@ class WalkB {
         panel.stride = d_->b_stride;
         panel.block = block_;
         panel.later_sweep = !nest_.first_n();
-        panel.line = nest_.k / s_.line_bytes;
+        panel.line = nest_.k >> s_.line_log2;
         const int64_t matrix = d_->b_address + nest_.batch * d_->b_batch_stride;
         const int64_t depth = nest_.k_depth();
         if (parameters_next_) {
-            const int64_t set = s_.parameter_lines * s_.line_bytes;
+            const int64_t set = s_.parameter_lines << s_.line_log2;
             const int64_t begin = nest_.n * s_.parameter_bytes;
-            panel.address = d_->parameter_address + begin / set * set;
+            panel.address = d_->parameter_address + (begin & ~(set - 1));
             panel.rows = 1;
             panel.lines = s_.parameter_lines;
-            panel.beats = beats(std::min(nest_.n_left() * s_.parameter_bytes + begin % set, set));
+            panel.beats = beats(std::min(nest_.n_left() * s_.parameter_bytes + (begin & (set - 1)), set));
         } else if (d_->by_column) {
             panel.address = matrix + nest_.n * d_->b_stride + nest_.k;
             panel.rows = nest_.n_columns();
-            panel.lines = ceil_div(depth, s_.line_bytes);
+            panel.lines = units(depth, s_.line_log2);
             panel.beats = beats(depth);
         } else {
-            panel.address = matrix + nest_.k * d_->b_stride + nest_.n / s_.line_bytes * s_.line_bytes;
+            panel.address = matrix + nest_.k * d_->b_stride + (nest_.n & ~(fetch_ - 1));
             panel.rows = depth;
             panel.lines = 1;
-            panel.beats = beats(std::min(nest_.n_left() + nest_.n % s_.line_bytes, s_.line_bytes));
+            panel.beats = beats(std::min(nest_.n_left() + (nest_.n & (fetch_ - 1)), fetch_));
         }
         return panel;
     }
@@ -168,10 +171,12 @@ class WalkB {
     }
 
   private:
-    int64_t beats(int64_t bytes) const { return ceil_div(bytes, s_.bus_bytes); }
+    int64_t beats(int64_t bytes) const { return units(bytes, s_.bus_log2); }
 
     const Setup& s_;
-    int64_t group_, block_ = 0;
+    int64_t group_;
+    int64_t fetch_;  // bytes of a row of a K×N matrix that are fetched for a tile
+    int64_t block_ = 0;
     bool parameters_next_ = false;
     const Descriptor* d_ = nullptr;
     Nest nest_;

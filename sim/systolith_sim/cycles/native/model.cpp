@@ -17,16 +17,13 @@ class Model {
         while (!completion_.done()) {
             settle();
             const Cycle read = reads_.next(), write = writes_.next(), end = completion_.next();
-            const Cycle now = std::min({read, write, end});
-            if (now == NEVER) return false;
-            if (read == now) {
-                reads_.grant(now);
-            } else if (write == now) {
-                const Cycle recorded = writes_.grant(now);
-                if (recorded != NEVER) completion_.recorded(recorded);
-            } else {
-                completion_.close(now);
-            }
+            if (std::min({read, write, end}) == NEVER) return false;
+            if (read <= std::min(write, end))
+                reads_.grant(std::min(write, end));
+            else if (write <= end)
+                grant_writes(std::min(read, end));
+            else
+                completion_.close(end);
         }
         return true;
     }
@@ -45,6 +42,15 @@ class Model {
     }
 
   private:
+    // Grants writes up to `limit`, until one has an effect beyond the store.
+    void grant_writes(Cycle limit) {
+        const size_t released = tiles_.released.size(), stored = writes_.stored.size();
+        do {
+            const Cycle recorded = writes_.grant(writes_.next());
+            if (recorded != NEVER) return completion_.recorded(recorded);
+            store_.settle();
+        } while (writes_.next() <= limit && tiles_.released.size() == released && writes_.stored.size() == stored);
+    }
     void settle() {
         do {
             a_loader_.settle();

@@ -52,19 +52,28 @@ class ReadDma {
         const Cycle valid = std::min({fetch_.valid(), a_.valid(), b_.valid()});
         return valid == NEVER ? NEVER : std::max({valid, splitter_free_, pending_.writable()});
     }
-    void grant(Cycle cycle) {
-        if (fetch_.valid() <= cycle) {
-            fetch_.read(read(cycle, fetch_.address(), s_.record_bytes / s_.bus_bytes));
-        } else if (a_.valid() <= cycle && (b_.valid() > cycle || a_first())) {
-            a_buffer_.arrive(read(cycle, a_.panel().address, a_.panel().beats) + s_.read_dma + 1);
-            a_.grant(cycle);
-        } else {
-            b_buffer_.arrive(read(cycle, b_.panel().address, b_.panel().beats) + s_.read_dma + 1);
-            b_.grant(cycle);
-        }
+    // Grants requests up to `limit`, and as far as what is read cannot yet change who is next.
+    void grant(Cycle limit) {
+        for (Cycle cycle = next(); cycle <= limit; cycle = next())
+            if (grant_one(cycle)) limit = std::min(limit, cycle + s_.read_latency + s_.read_dma + 2);
     }
 
   private:
+    // Whether anyone may go on when the data are there: B is used a panel at a time.
+    bool grant_one(Cycle cycle) {
+        if (fetch_.valid() <= cycle) {
+            fetch_.read(read(cycle, fetch_.address(), s_.record_beats()));
+            return true;
+        }
+        if (a_.valid() <= cycle && (b_.valid() > cycle || a_first())) {
+            a_buffer_.arrive(read(cycle, a_.panel().address, a_.panel().beats) + s_.read_dma + 1);
+            a_.grant(cycle);
+            return true;
+        }
+        b_buffer_.arrive(read(cycle, b_.panel().address, b_.panel().beats) + s_.read_dma + 1);
+        return b_.grant(cycle);
+    }
+
     bool a_first() const {
         const Panel &a = a_.panel(), &b = b_.panel();
         const uint16_t blocks_ahead = b.block - a.block;

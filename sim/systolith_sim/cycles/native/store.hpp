@@ -92,8 +92,8 @@ class Store {
         const bool last_row = row_ == nest_.m_rows() - 1;
         at(accepted_at_, accepted_) = cycle;
         at(writes_, accepted_) = {
-            .address = address + nest_.n * d.result_bytes / s_.bus_bytes * s_.bus_bytes,
-            .beats = ceil_div(columns * d.result_bytes, s_.bus_bytes),
+            .address = address + whole(nest_.n * d.result_bytes, s_.bus_log2),
+            .beats = units(columns * d.result_bytes, s_.bus_log2),
             .end = last_row && nest_.last(),
         };
         ++accepted_;

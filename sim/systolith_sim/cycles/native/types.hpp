@@ -12,7 +12,7 @@ constexpr Cycle ALWAYS = -(INT64_C(1) << 60);
 
 // One accelerator and its memory. The order of the fields is known to library.py.
 struct Setup {
-    int64_t rows, columns, bus_bytes, line_bytes, burst_lines, parameter_lines, a_buffer_lines, b_buffer_lines,
+    int64_t rows, columns, bus_log2, line_log2, burst_lines, parameter_lines, a_buffer_lines, b_buffer_lines,
         epilogue_lanes, outstanding, descriptor_slots;
     // Latencies of the components.
     int64_t queue, read_dma, load_to_ready, swap_to_load, hazard, issue_to_store, lanes, epilogue_places,
@@ -20,6 +20,10 @@ struct Setup {
     // The memory.
     int64_t read_latency, write_latency, read_numerator, read_denominator, write_numerator, write_denominator;
     int64_t ring_base, ring_slots, first_index, boundary_bytes, slot_bytes, record_bytes, parameter_bytes;
+
+    int64_t line_bytes() const { return INT64_C(1) << line_log2; }
+    int64_t group_bytes() const { return burst_lines << line_log2; }
+    int64_t record_beats() const { return record_bytes >> bus_log2; }
 };
 
 // One descriptor. The order of the fields is known to library.py.
@@ -36,5 +40,9 @@ struct Counters {
 };
 
 inline int64_t ceil_div(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+// How many units of 2**log2 hold `value`; what of it fills whole ones.
+inline int64_t units(int64_t value, int64_t log2) { return (value + (INT64_C(1) << log2) - 1) >> log2; }
+inline int64_t whole(int64_t value, int64_t log2) { return value >> log2 << log2; }
 
 }  // namespace systolith::cycles

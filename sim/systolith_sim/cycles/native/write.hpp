@@ -29,7 +29,7 @@ class WriteDma {
     Cycle grant(Cycle cycle) {
         if (record_ <= cycle) {
             record_ = NEVER;
-            return write(cycle, record_address_, s_.record_bytes / s_.bus_bytes, ALWAYS);
+            return write(cycle, record_address_, s_.record_beats(), ALWAYS);
         }
         const RowWrite row = store_.write();
         const Cycle ready = store_.grant(cycle);
