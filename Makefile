@@ -43,8 +43,8 @@ types: $(INSTALLED) ## Check the types
 docs: $(INSTALLED) ## Renew the tables in docs/ that are made from the sources
 	@$(BIN)/python docs/generate.py
 
-bench: $(MODEL) ## Measure the figures of docs/performance.md
-	@$(BIN)/systolith bench $(BENCH_ARGS)
+bench: $(MODEL) ## Measure cycles against the roofline (BENCH_ARGS="--array 16x16 --json")
+	@$(BIN)/systolith bench gemm $(BENCH_ARGS)
 
 lock: $(INSTALLED) ## Renew requirements.lock (LOCK_ARGS=--upgrade for the newest versions)
 	@$(PIP) install -qq 'uv>=0.8'

@@ -12,6 +12,7 @@ from .transport import Transport
 __all__ = [
     "SimulatedDevice",
     "SimulatorTransport",
+    "cache_folder",
     "emit_verilog",
     "memory_timing",
     "open_target",
@@ -164,6 +165,11 @@ def open_target(
     except sim_errors.BuildError as error:
         raise TargetUnavailable(f"target {target}: {error}") from error
     return SimulatedDevice(target, config, simulator, ring_slots=ring_slots, max_cycles=max_cycles)
+
+
+def cache_folder():
+    """Where built models are kept, a path that need not exist."""
+    return systolith_sim.default_cache_folder()
 
 
 def memory_timing(*, latency_cycles, stall_probability, seed):

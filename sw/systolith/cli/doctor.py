@@ -79,9 +79,9 @@ def _program(name, purpose, remedy):
 
 def _cache():
     """Where built models are kept, and the bytes of all files there."""
-    from systolith_sim.cache import default_cache_folder
+    from systolith.simulated import cache_folder
 
-    folder = default_cache_folder()
+    folder = cache_folder()
     return {"folder": str(folder), "bytes": sum(_size(path) for path in folder.rglob("*"))}
 
 
