@@ -16,6 +16,7 @@ __all__ = [
     "emit_verilog",
     "memory_timing",
     "open_target",
+    "verify_cycles",
     "verify_lowering",
 ]
 
@@ -255,6 +256,43 @@ def verify_lowering(config, *, seeds, progress=None):
         return verify(config, seeds=seeds, progress=progress)
     except ModuleNotFoundError as error:
         raise TargetUnavailable(f"emitting Verilog needs the Python module {error.name}") from error
+    except sim_errors.BuildError as error:
+        raise TargetUnavailable(str(error)) from error
+    except sim_errors.SimulationError as error:
+        raise ProtocolError(str(error)) from error
+
+
+def verify_cycles(config, *, seed, cases, progress=None):
+    """Compare the cycle model with the RTL on random queues.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    seed, cases : int
+    progress : callable or None
+        Called with a line of text before anything that takes long.
+
+    Returns
+    -------
+    cycles : int
+        That the RTL charged.
+    mismatches : list of systolith_sim.cycles.Comparison
+
+    Raises
+    ------
+    TargetUnavailable
+        If a model cannot be built.
+    ProtocolError
+        If the RTL breaks a bus rule or makes no progress.
+    """
+    try:
+        from systolith_sim.cycles import MEMORY_BYTES, compare_random
+        from systolith_sim.model import open_simulator
+
+        with open_simulator(config, memory_bytes=MEMORY_BYTES, progress=progress) as simulator:
+            return compare_random(config, simulator, seed=seed, cases=cases)
+    except ModuleNotFoundError as error:
+        raise TargetUnavailable(f"the cycle model needs the Python module {error.name}") from error
     except sim_errors.BuildError as error:
         raise TargetUnavailable(str(error)) from error
     except sim_errors.SimulationError as error:

@@ -1,16 +1,17 @@
 """The model against the RTL."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 from systolith_hw import REGISTERS, Completion
 from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES, Counters
 from systolith_hw.registers import Control, Interrupt
 
-from .cases import Case
+from .cases import Case, random_cases
 from .prediction import predict
 
-__all__ = ["Comparison", "compare", "run_rtl"]
+__all__ = ["Comparison", "compare", "compare_random", "run_rtl"]
 
 _RING_SLOTS = 64
 
@@ -69,9 +70,10 @@ def run_rtl(simulator, case):
     simulator.set_timing(case.timing)
     count = len(case.descriptors)
     ring = simulator.memory[case.ring_base :][: count * SLOT_BYTES].reshape(count, SLOT_BYTES)
-    for slot, descriptor in zip(ring, case.descriptors, strict=True):
-        last = descriptor is case.descriptors[-1]
-        slot[:RECORD_BYTES] = np.frombuffer(dataclasses.replace(descriptor, interrupt=last).pack(), np.uint8)
+    for index, descriptor in enumerate(case.descriptors):
+        last = index == count - 1
+        packed = dataclasses.replace(descriptor, interrupt=last).pack()
+        ring[index, :RECORD_BYTES] = np.frombuffer(packed, np.uint8)
     registers = {
         "ring_base": case.ring_base,
         "ring_size": _RING_SLOTS.bit_length() - 1,
@@ -83,3 +85,40 @@ def run_rtl(simulator, case):
         simulator.write_register(REGISTERS[name].offset, value)
     simulator.run(until="irq")
     return [Completion.unpack(slot[RECORD_BYTES:].tobytes()).counters for slot in ring]
+
+
+def compare_random(config, simulator, *, seed, cases):
+    """Compare random cases.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    simulator : Simulator
+        As for :func:`compare`.
+    seed, cases : int
+
+    Returns
+    -------
+    cycles : int
+        That the RTL charged.
+    mismatches : list of Comparison
+        The cases that differ, each with the shortest queue found that still does.
+    """
+    cycles, mismatches = 0, []
+    for case in itertools.islice(random_cases(config, seed=seed), cases):
+        result = compare(config, simulator, case)
+        cycles += result.cycles
+        if not result.equal:
+            mismatches.append(_shortest(config, simulator, result))
+    return cycles, mismatches
+
+
+def _shortest(config, simulator, result):
+    """Leave out descriptors one by one while the difference remains."""
+    for index in reversed(range(len(result.case.descriptors))):
+        queue = result.case.descriptors
+        rest = queue[:index] + queue[index + 1 :]
+        if rest:
+            shorter = compare(config, simulator, dataclasses.replace(result.case, descriptors=rest))
+            result = result if shorter.equal else shorter
+    return result

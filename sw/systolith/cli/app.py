@@ -22,6 +22,7 @@ from .gemm import gemm
 from .output import printable
 from .run import run
 from .verify import verify
+from .verify_cycles import cycles
 from .wrong import describe
 
 __all__ = ["app", "main"]
@@ -96,6 +97,7 @@ app = typer.Typer(
 )
 for command in (doctor, run, gemm, export):
     app.command()(command)
+verify.command()(cycles)
 app.add_typer(verify, name="verify")
 app.add_typer(bench, name="bench")
 

@@ -1,0 +1,131 @@
+"""The cycle model against the RTL: every counter of every descriptor, no difference allowed."""
+
+import dataclasses
+import itertools
+from fractions import Fraction
+
+import pytest
+from systolith_hw import ArrayConfig, Descriptor
+from systolith_hw.descriptor import BLayout, Output
+from systolith_sim import MemoryTiming, open_simulator
+from systolith_sim.cycles import MEMORY_BYTES, Case, compare, compare_random, predict, run_rtl
+
+ARRAYS = (
+    "2x2",
+    "4x4-axi32-a16-b16-acc16-e2-burst8-o2-ds2",
+    "8x2-axi64-a256-b64-acc32-e1-burst32-o4-ds2",
+)
+
+
+@pytest.fixture(scope="module")
+def simulators(cache):
+    """A running model of every array, opened when first asked for."""
+    opened = {}
+
+    def open_array(text):
+        config = ArrayConfig.parse(text)
+        if text not in opened:
+            opened[text] = open_simulator(config, memory_bytes=MEMORY_BYTES, cache=cache)
+        return config, opened[text]
+
+    yield open_array
+    for simulator in opened.values():
+        simulator.close()
+
+
+def gemm(config, m, k, n, *, layout=BLayout.NK, output=Output.INT8, batch=1, **fields):
+    """A packed product; every address at the begin of a page."""
+    bus = config.bus_bytes
+    row = {name: -(-size // bus) * bus for name, size in (("k", k), ("n", n))}
+    result = bus * -(-n * (1 if output is Output.INT8 else 4) // bus)
+    b_stride, b_rows = (row["n"], k) if layout is BLayout.KN else (row["k"], n)
+    values = {
+        "m_block": min(m, config.max_m_block(k)),
+        "parameters": output is Output.INT8,
+        "a_address": 1 << 20,
+        "b_address": 2 << 20,
+        "d_address": 3 << 20,
+        "parameter_address": 4 << 20,
+        "a_stride": row["k"],
+        "b_stride": b_stride,
+        "d_stride": result,
+        "a_batch_stride": m * row["k"],
+        "b_batch_stride": b_rows * b_stride,
+        "d_batch_stride": m * result,
+    }
+    return Descriptor(m=m, k=k, n=n, batch=batch, b_layout=layout, output=output, **(values | fields))
+
+
+SHAPES = ((1, 1, 1), (1, 64, 3), (2, 5, 33), (3, 16, 16), (16, 7, 1), (17, 33, 9), (40, 8, 24))
+
+
+@pytest.mark.parametrize("text", ARRAYS)
+def test_shapes(simulators, text):
+    config, simulator = simulators(text)
+    for shape, layout, output in itertools.product(SHAPES, BLayout, Output):
+        single = gemm(config, *shape, layout=layout, output=output)
+        for queue in ((single,), (single, single, single)):
+            result = compare(config, simulator, Case(descriptors=queue, timing=MemoryTiming()))
+            assert result.model == result.rtl, (shape, layout, output, len(queue))
+
+
+@pytest.mark.parametrize("text", ARRAYS)
+def test_corners(simulators, text):
+    config, simulator = simulators(text)
+    plain = gemm(config, 12, 24, 20, batch=2)
+    crossing = gemm(
+        config,
+        *(12, 24, 20),
+        a_address=(1 << 20) + 4096 - config.bus_bytes,
+        b_address=(2 << 20) + 4096 - 2 * config.bus_bytes,
+        d_address=(3 << 20) + 4096 - config.bus_bytes,
+        output=Output.INT32,
+    )
+    rejected = dataclasses.replace(plain, m_block=config.accumulator_rows + 1)
+    slow = MemoryTiming(
+        latency_cycles=100,
+        write_latency_cycles=77,
+        read_bandwidth=Fraction(2, 3),
+        write_bandwidth=Fraction(1, 7),
+    )
+    quick = MemoryTiming(latency_cycles=1, write_latency_cycles=1)
+    one_row_blocks = gemm(config, 9, 6, 10, m_block=1)
+    queues = (
+        (crossing,),
+        (plain, crossing, plain),
+        (rejected,),
+        (plain, rejected, rejected, crossing),
+        (rejected, plain),
+        (plain, rejected),
+        (one_row_blocks,) * 6,
+        (dataclasses.replace(plain, b_batch_stride=0), one_row_blocks, rejected, crossing, plain, plain),
+    )
+    for number, (queue, timing) in enumerate(itertools.product(queues, (MemoryTiming(), slow, quick))):
+        result = compare(config, simulator, Case(descriptors=queue, timing=timing, ring_base=0x1F80))
+        assert result.model == result.rtl, number
+
+
+@pytest.mark.parametrize("text", ARRAYS)
+def test_random(simulators, text):
+    config, simulator = simulators(text)
+    cycles, mismatches = compare_random(config, simulator, seed=20261122, cases=100)
+    assert mismatches == []
+    assert cycles > 10_000
+
+
+def test_compare_tells_difference(simulators):
+    config, simulator = simulators("2x2")
+    case = Case(descriptors=(gemm(config, 8, 8, 8),), timing=MemoryTiming(latency_cycles=9))
+    other = predict(config, case.descriptors, timing=MemoryTiming(latency_cycles=10))
+    assert other != run_rtl(simulator, case)
+    assert other[0].total == sum(other[0].parts.values())
+
+
+def test_predict_wrong_timing():
+    config = ArrayConfig.parse("2x2")
+    with pytest.raises(ValueError, match=r"^timing must be without random stalls, not MemoryTiming\("):
+        predict(config, [gemm(config, 1, 1, 1)], timing=MemoryTiming(stall_probability=0.1))
+
+
+def test_predict_empty():
+    assert predict(ArrayConfig.parse("2x2"), []) == []
