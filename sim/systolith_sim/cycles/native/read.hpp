@@ -48,20 +48,26 @@ class ReadDma {
           pending_{setup.outstanding, setup.queue}, channel_{setup.read_numerator, setup.read_denominator} {}
 
     // When the next request is granted, as things stand.
-    Cycle next() const {
-        const Cycle valid = std::min({fetch_.valid(), a_.valid(), b_.valid()});
-        return valid == NEVER ? NEVER : std::max({valid, splitter_free_, pending_.writable()});
-    }
+    Cycle next() const { return next(fetch_.valid()); }
     // Grants requests up to `limit`, and as far as what is read cannot yet change who is next.
     void grant(Cycle limit) {
-        for (Cycle cycle = next(); cycle <= limit; cycle = next())
-            if (grant_one(cycle)) limit = std::min(limit, cycle + s_.read_latency + s_.read_dma + 2);
+        Cycle descriptor = fetch_.valid();
+        for (Cycle cycle = next(descriptor); cycle <= limit; cycle = next(descriptor)) {
+            if (!grant_one(cycle, descriptor)) continue;
+            limit = std::min(limit, cycle + s_.read_latency + s_.read_dma + 2);
+            descriptor = fetch_.valid();
+        }
     }
 
   private:
+    Cycle next(Cycle descriptor) const {
+        const Cycle valid = std::min({descriptor, a_.valid(), b_.valid()});
+        return valid == NEVER ? NEVER : std::max({valid, splitter_free_, pending_.writable()});
+    }
+
     // Whether anyone may go on when the data are there: B is used a panel at a time.
-    bool grant_one(Cycle cycle) {
-        if (fetch_.valid() <= cycle) {
+    bool grant_one(Cycle cycle, Cycle descriptor) {
+        if (descriptor <= cycle) {
             fetch_.read(read(cycle, fetch_.address(), s_.record_beats()));
             return true;
         }
