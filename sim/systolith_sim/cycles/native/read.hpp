@@ -53,7 +53,7 @@ class ReadDma {
     void grant(Cycle limit) {
         Cycle descriptor = fetch_.valid();
         for (Cycle cycle = next(descriptor); cycle <= limit; cycle = next(descriptor)) {
-            if (!grant_one(cycle, descriptor)) continue;
+            if (!grant_one(cycle, descriptor, limit)) continue;
             limit = std::min(limit, cycle + s_.read_latency + s_.read_dma + 2);
             descriptor = fetch_.valid();
         }
@@ -66,7 +66,7 @@ class ReadDma {
     }
 
     // Whether anyone may go on when the data are there: B is used a panel at a time.
-    bool grant_one(Cycle cycle, Cycle descriptor) {
+    bool grant_one(Cycle cycle, Cycle descriptor, Cycle limit) {
         if (descriptor <= cycle) {
             fetch_.read(read(cycle, fetch_.address(), s_.record_beats()));
             return true;
@@ -76,8 +76,14 @@ class ReadDma {
             a_.grant(cycle);
             return true;
         }
-        b_buffer_.arrive(read(cycle, b_.panel().address, b_.panel().beats) + s_.read_dma + 1);
-        return b_.grant(cycle);
+        // The rest of the panel, until another request goes before it.
+        const Cycle until = std::min({limit + 1, descriptor, a_first() ? a_.valid() : NEVER});
+        do {
+            b_buffer_.arrive(read(cycle, b_.panel().address, b_.panel().beats) + s_.read_dma + 1);
+            if (b_.grant(cycle)) return true;
+            cycle = std::max({b_.valid(), splitter_free_, pending_.writable()});
+        } while (cycle < until);
+        return false;
     }
 
     bool a_first() const {
