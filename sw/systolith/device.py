@@ -4,6 +4,7 @@ import abc
 import contextlib
 import importlib
 import inspect
+from typing import NamedTuple
 
 import numpy as np
 from systolith_hw import ArrayConfig, Code
@@ -17,11 +18,30 @@ __all__ = ["TARGETS", "Device", "check_device", "check_target", "open_device"]
 ALIGNMENT_BYTES = 64
 """Least alignment of a buffer: a cache line, and a multiple of every bus."""
 
+
+class Target(NamedTuple):
+    """What is known of a target before it is opened.
+
+    Parameters
+    ----------
+    module : str
+        The module of this package whose ``open_target`` opens it.
+    about : str
+        What it is.
+    has_timing : bool
+        Whether its memory has a timing that can be set.
+    """
+
+    module: str
+    about: str
+    has_timing: bool
+
+
 TARGETS = {
-    "golden": ("golden", "NumPy integer arithmetic: the reference"),
-    "rtl": ("simulated", "cycle-accurate simulation of the hardware"),
+    "golden": Target("golden", "NumPy integer arithmetic: the reference", has_timing=False),
+    "rtl": Target("simulated.rtl", "cycle-accurate simulation of the hardware", has_timing=True),
 }
-"""Target name to the module of this package that opens it, and what it is."""
+"""The targets by name."""
 
 
 class Device(abc.ABC):
@@ -393,7 +413,7 @@ def open_device(target="golden", config=None, **options):
     if not isinstance(config, ArrayConfig):
         raise TypeError(f"config must be an ArrayConfig, not {config!r}")
     check_target(target)
-    module = importlib.import_module(f".{TARGETS[target][0]}", __package__)
+    module = importlib.import_module(f".{TARGETS[target].module}", __package__)
     known = [
         name
         for name, parameter in inspect.signature(module.open_target).parameters.items()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import systolith
 import systolith.golden
-import systolith.simulated
+import systolith.simulated.rtl
 from systolith import TARGETS, ArrayConfig, DeviceClosed, DeviceError, UnknownTarget, matmul, open_device
 from systolith.errors import OutOfDeviceMemory
 
@@ -52,7 +52,7 @@ def test_open_wrong_memory_bytes(target, memory_bytes):
 
 
 def test_every_option_is_documented():
-    for module in (systolith.golden, systolith.simulated):
+    for module in (systolith.golden, systolith.simulated.rtl):
         for name, parameter in inspect.signature(module.open_target).parameters.items():
             assert parameter.kind is not parameter.KEYWORD_ONLY or f"- ``{name}`` (" in open_device.__doc__
 

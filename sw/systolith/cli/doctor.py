@@ -96,13 +96,13 @@ def _size(path: Path) -> int:
 def _target(name):
     """Whether a target opens, with the smallest array so that a simulation builds in seconds."""
     options = {}
-    if TARGETS[name][0] == "simulated":
+    if TARGETS[name].has_timing:
         options["progress"] = lambda line: typer.echo(f"{line} …", err=True)
     try:
         open_device(name, ArrayConfig(rows=2, columns=2), **options).close()
     except TargetUnavailable as error:
-        return {"works": False, "about": TARGETS[name][1], "remedy": str(error)}
-    return {"works": True, "about": TARGETS[name][1], "remedy": None}
+        return {"works": False, "about": TARGETS[name].about, "remedy": str(error)}
+    return {"works": True, "about": TARGETS[name].about, "remedy": None}
 
 
 def _render(data):

@@ -29,9 +29,7 @@ MEMORY_LATENCY_CYCLES = 40
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Target = Annotated[
     str,
-    typer.Option(
-        help="; ".join(f"{name}: {description}" for name, (_, description) in TARGETS.items()) + "."
-    ),
+    typer.Option(help="; ".join(f"{name}: {target.about}" for name, target in TARGETS.items()) + "."),
 ]
 Array = Annotated[
     str,
@@ -86,7 +84,7 @@ def check_options(target, array, *, memory_latency=None, memory_stall=None):
     """
     config = parse_array(array)
     check_target(target)
-    if not _has_timing(target) and not (memory_latency is None and memory_stall is None):
+    if not TARGETS[target].has_timing and not (memory_latency is None and memory_stall is None):
         raise typer.BadParameter(
             f"the target {target} has no memory timing", param_hint="--mem-latency, --mem-stall"
         )
@@ -95,16 +93,12 @@ def check_options(target, array, *, memory_latency=None, memory_stall=None):
 
 def memory_facts(target, *, memory_latency, memory_stall):
     """The memory's timing for the results, so that a run can be repeated; ``None`` where there is none."""
-    if not _has_timing(target):
+    if not TARGETS[target].has_timing:
         return {"memory_latency": None, "memory_stall": None}
     return {
         "memory_latency": MEMORY_LATENCY_CYCLES if memory_latency is None else memory_latency,
         "memory_stall": memory_stall or 0.0,
     }
-
-
-def _has_timing(target):
-    return TARGETS[target][0] == "simulated"
 
 
 def open_target(target, array, *, memory_latency=None, memory_stall=None, seed=0):
@@ -123,7 +117,7 @@ def open_target(target, array, *, memory_latency=None, memory_stall=None, seed=0
     Device
     """
     config = check_options(target, array, memory_latency=memory_latency, memory_stall=memory_stall)
-    if not _has_timing(target):
+    if not TARGETS[target].has_timing:
         return open_device(target, config)
     options = {"progress": lambda line: typer.echo(f"{line} …", err=True)}
     if memory_latency is not None or memory_stall is not None:
