@@ -20,6 +20,7 @@ def open_simulator(
     *,
     memory_bytes,
     timing=DEFAULT_TIMING,
+    memory=None,
     lowering="loops",
     variant=Variant.FAST,
     cache=None,
@@ -33,6 +34,8 @@ def open_simulator(
     memory_bytes : int
         Size of the device memory, which begins at address 0.
     timing : MemoryTiming
+    memory : ``(memory_bytes,) uint8`` array or None
+        The memory itself, as for :class:`~.simulator.Simulator`; ``None``: a new one.
     lowering, variant, cache, progress
         As for :func:`build_model`.
 
@@ -45,7 +48,7 @@ def open_simulator(
     BuildError
     """
     library = build_model(config, lowering=lowering, variant=variant, cache=cache, progress=progress)
-    return Simulator(library, memory_bytes=memory_bytes, timing=timing)
+    return Simulator(library, memory_bytes=memory_bytes, timing=timing, memory=memory)
 
 
 def build_model(config, *, lowering="loops", variant=Variant.FAST, cache=None, progress=None, jobs=None):

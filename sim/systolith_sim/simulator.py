@@ -73,20 +73,28 @@ class Simulator:
         Size of the device memory, which begins at address 0; zeros at first. Up to 4 GiB; pages that are
         never touched cost nothing.
     timing : MemoryTiming
+    memory : ``(memory_bytes,) uint8`` array or None
+        The memory itself, contiguous and writable, for example shared with other processes. ``None``: a new
+        one.
 
     Raises
     ------
+    TypeError
+        If ``memory`` is not such an array.
     ValueError
         If the library is no model, or the memory is not a multiple of 4096 bytes up to 4 GiB.
     """
 
     _device = None
 
-    def __init__(self, library, *, memory_bytes, timing=DEFAULT_TIMING):
+    def __init__(self, library, *, memory_bytes, timing=DEFAULT_TIMING, memory=None):
         if type(memory_bytes) is not int or memory_bytes % 4096 or not 0 < memory_bytes <= 1 << 32:
             raise ValueError(f"memory_bytes must be a multiple of 4096 up to 4 GiB, not {memory_bytes!r}")
+        if memory is None:
+            memory = np.zeros(memory_bytes, np.uint8)
+        _check_memory(memory, memory_bytes)
         self._call = load_library(library)
-        self._memory = np.zeros(memory_bytes, np.uint8)
+        self._memory = memory
         self._timing = timing
         self._device = self._call["open"](self._memory.ctypes.data, memory_bytes)
         self.set_timing(timing)
@@ -429,3 +437,12 @@ class Simulator:
             activity=activity,
             outstanding=outstanding,
         )
+
+
+def _check_memory(memory, memory_bytes):
+    """Check that the model can use an array as its memory: it gets no more than its address."""
+    if not isinstance(memory, np.ndarray) or memory.dtype != np.uint8 or memory.shape != (memory_bytes,):
+        what = f"{memory.shape} {memory.dtype}" if isinstance(memory, np.ndarray) else repr(memory)
+        raise TypeError(f"memory must be an array of ({memory_bytes},) uint8, not {what}")
+    if not (memory.flags.c_contiguous and memory.flags.writeable):
+        raise TypeError("memory must be contiguous and writable")

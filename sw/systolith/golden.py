@@ -146,6 +146,8 @@ class GoldenDevice(Device):
         A multiple of 4096 up to 4 GiB, taken from the host when first touched.
     memory_base : int
         First address.
+    memory : ``(memory_bytes,) uint8`` array or None
+        The memory itself, for example shared with other processes. None: a new one.
 
     Raises
     ------
@@ -155,7 +157,7 @@ class GoldenDevice(Device):
 
     target = "golden"
 
-    def __init__(self, config, *, memory_bytes=1 << 29, memory_base=0):
+    def __init__(self, config, *, memory_bytes=1 << 29, memory_base=0, memory=None):
         if type(memory_bytes) is not int or memory_bytes % 4096 or not 0 < memory_bytes <= 1 << 32:
             raise ValueError(f"memory_bytes must be a multiple of 4096 up to 4 GiB, not {memory_bytes!r}")
         if memory_base < 0 or memory_base + memory_bytes > 1 << ADDRESS_BITS:
@@ -163,7 +165,8 @@ class GoldenDevice(Device):
                 f"memory must lie within {ADDRESS_BITS} address bits, "
                 f"not from {memory_base:#x} to {memory_base + memory_bytes:#x}"
             )
-        memory = np.zeros(memory_bytes, np.uint8)
+        if memory is None:
+            memory = np.zeros(memory_bytes, np.uint8)
         super().__init__(config, memory_base=memory_base, memory_bytes=memory_bytes, memory=memory)
         self._queued = []
 
@@ -244,6 +247,6 @@ def _completion(descriptor, code, *, reason=Reject.NONE, fault_address=0):
     )
 
 
-def open_target(_target, config, *, memory_bytes=1 << 29, memory_base=0):
+def open_target(_target, config, *, memory_bytes=1 << 29, memory_base=0, memory=None):
     """A :class:`GoldenDevice`."""
-    return GoldenDevice(config, memory_bytes=memory_bytes, memory_base=memory_base)
+    return GoldenDevice(config, memory_bytes=memory_bytes, memory_base=memory_base, memory=memory)

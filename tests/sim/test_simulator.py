@@ -33,6 +33,31 @@ def fill(simulator, seed=0):
     simulator.memory[:] = np.random.default_rng(seed).integers(0, 256, len(simulator.memory), np.uint8)
 
 
+def test_sim_memory_of_the_caller(copier_library):
+    memory = np.zeros(MEMORY_BYTES, np.uint8)
+    memory[:64] = range(64)
+    with Simulator(copier_library(128), memory_bytes=MEMORY_BYTES, memory=memory) as simulator:
+        assert simulator.memory is memory
+        assert copy(simulator, source=0, destination=0x1000, beats=4, burst=4) == DONE
+    np.testing.assert_array_equal(memory[0x1000:0x1040], range(64))
+
+
+@pytest.mark.parametrize(
+    ("memory", "message"),
+    [
+        (np.zeros(4096, np.int8), "memory must be an array of (4096,) uint8, not (4096,) int8"),
+        (np.zeros(64, np.uint8), "memory must be an array of (4096,) uint8, not (64,) uint8"),
+        (b"", "memory must be an array of (4096,) uint8, not b''"),
+        (np.zeros(8192, np.uint8)[::2], "memory must be contiguous and writable"),
+        (np.frombuffer(bytes(4096), np.uint8), "memory must be contiguous and writable"),
+    ],
+)
+def test_init_wrong_memory(copier_library, memory, message):
+    with pytest.raises(TypeError) as info:
+        Simulator(copier_library(128), memory_bytes=4096, memory=memory)
+    assert str(info.value) == message
+
+
 @pytest.mark.parametrize("data_bits", [32, 64, 128, 256, 512])
 def test_sim_copy(copier_library, data_bits):
     rng = np.random.default_rng(data_bits)

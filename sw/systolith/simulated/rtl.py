@@ -34,6 +34,7 @@ def open_target(
     progress=None,
     ring_slots=256,
     max_cycles=None,
+    memory=None,
 ):
     """Build the model if need be, and open it.
 
@@ -53,6 +54,8 @@ def open_target(
         As for :func:`systolith_sim.open_simulator`.
     ring_slots, max_cycles
         As for :class:`RingDevice`.
+    memory : ``(memory_bytes,) uint8`` array or None
+        The memory itself, for example shared with other processes; None: a new one.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def open_target(
         If the model cannot be built: a tool is missing, or refuses its input.
     """
     given = {"timing": timing, "lowering": lowering, "variant": variant}
-    given |= {"cache": cache, "progress": progress}
+    given |= {"cache": cache, "progress": progress, "memory": memory}
     given = {name: value for name, value in given.items() if value is not None}
     with translated_errors(f"target {target}"):
         # Loading it loads Amaranth where the design has not been emitted yet.
