@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from .build import LIBRARY, build_library, library_key
+from .build_time import noted_build_time
 from .cache import Cache, default_cache_folder, digest
 from .simulator import Simulator
 from .timing import DEFAULT_TIMING
@@ -101,7 +102,8 @@ def build_verilog(verilog, *, name="a design", variant=Variant.FAST, cache=None,
     def build(folder):
         if progress:
             progress(f"building the {variant.value} simulation model of {name}")
-        build_library(verilog, folder, variant=variant, toolchain=toolchain, cache=store, jobs=jobs)
+        with noted_build_time(folder):
+            build_library(verilog, folder, variant=variant, toolchain=toolchain, cache=store, jobs=jobs)
 
     key = library_key(verilog, variant=variant, toolchain=toolchain)
     return store.fetch("model", key, build) / LIBRARY

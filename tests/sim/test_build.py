@@ -40,7 +40,8 @@ def test_build(copier_library, copier_verilog, cache):
     assert build_verilog(copier_verilog(64), cache=cache, progress=told.append) == library
     assert told == []
     assert library.parent.parent == cache / "model"
-    assert sorted(path.name for path in library.parent.iterdir()) == ["libsystolith.so", "manifest.json"]
+    files = ["build.json", "libsystolith.so", "manifest.json"]
+    assert sorted(path.name for path in library.parent.iterdir()) == files
 
 
 def test_build_second_use_is_fast(copier_library, copier_verilog, cache):

@@ -1,0 +1,99 @@
+"""Five simulations of one design: the same products, and in the same cycles where the memory is the same."""
+
+import find_libpython
+import pytest
+from systolith_hw import ArrayConfig
+from systolith_sim.errors import SimulationError
+from systolith_sim.peers import PEERS, Job, missing_remedy, open_peer
+from systolith_sim.peers import open as opening
+
+CONFIG = ArrayConfig.parse("2x4-axi64-a64-b64-acc16")
+SHAPES = ({"m": 5, "k": 7, "n": 9}, {"m": 1, "k": 40, "n": 3}, {"m": 12, "k": 16, "n": 8, "count": 3})
+
+
+@pytest.fixture(scope="module")
+def peer(cache):
+    """Open a simulation."""
+    opened = {}
+
+    def open_one(name, latency_cycles=40):
+        key = name, latency_cycles
+        if key not in opened:
+            opened[key] = open_peer(name, CONFIG, latency_cycles=latency_cycles, cache=cache)
+        return opened[key]
+
+    return open_one
+
+
+def skip_without_libpython(name):
+    if name == "cocotb" and find_libpython.find_libpython() is None:
+        pytest.skip("cocotb needs Python as a shared library, and this Python has none")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("latency_cycles", [1, 40])
+@pytest.mark.parametrize("name", ["stock", "pyverilator", "amaranth"])
+def test_same_cycles(peer, name, latency_cycles):
+    for seed, shape in enumerate(SHAPES):
+        job = Job(CONFIG, **shape, seed=seed)
+        wanted = peer("loops", latency_cycles).run(job)
+        assert wanted.mismatches == 0
+        got = peer(name, latency_cycles).run(job)
+        assert (got.mismatches, got.cycles, got.charged) == (0, wanted.cycles, wanted.charged), shape
+
+
+def test_latency_counts(peer):
+    job = Job(CONFIG, **SHAPES[0])
+    assert peer("loops", 1).run(job).cycles < peer("loops", 40).run(job).cycles
+
+
+@pytest.mark.slow
+def test_cocotb(peer):
+    """Its memory has a timing of its own: the products are the same, and what computing them takes."""
+    skip_without_libpython("cocotb")
+    for seed, shape in enumerate(SHAPES):
+        job = Job(CONFIG, **shape, seed=seed)
+        got, other = peer("cocotb").run(job), peer("loops").run(job)
+        assert got.mismatches == 0
+        assert [each.compute for each in got.charged] == [each.compute for each in other.charged]
+        assert sum(each.total for each in got.charged) < got.cycles
+    assert got.cycles_per_second == got.cycles / got.cpu_seconds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PEERS)
+def test_no_interrupt(peer, name):
+    skip_without_libpython(name)
+    job = Job(CONFIG, **SHAPES[0])
+    job.writes.pop()
+    job.max_cycles = 300
+    with pytest.raises(SimulationError, match="irq is low"):
+        peer(name).run(job)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PEERS)
+def test_build_seconds(peer, name):
+    skip_without_libpython(name)
+    assert peer(name).build_seconds > 0
+
+
+def test_open_peer_wrong():
+    with pytest.raises(ValueError, match=r"^the simulation must be one of loops, .*, not 'spice'$"):
+        open_peer("spice", CONFIG, latency_cycles=1)
+
+
+def test_missing_remedy(monkeypatch):
+    monkeypatch.setattr(find_libpython, "find_libpython", lambda: "libpython3.so")
+    assert [missing_remedy(name) for name in PEERS] == [None] * 5
+    monkeypatch.setattr(find_libpython, "find_libpython", lambda: None)
+    assert "--enable-shared" in missing_remedy("cocotb")
+    monkeypatch.setattr(opening, "_is_installed", lambda module: module == "cocotb")
+    assert missing_remedy("cocotb") == "cocotb is not installed: pip install 'systolith[compare]'"
+    assert missing_remedy("pyverilator") == "pyverilator is not installed: pip install 'systolith[compare]'"
+    assert missing_remedy("amaranth") is None
+
+
+def test_is_installed():
+    assert opening._is_installed("numpy")
+    assert not opening._is_installed("no_such_package.axi")
