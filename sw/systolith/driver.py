@@ -12,7 +12,7 @@ from systolith_hw.registers import Control, Interrupt, Status
 from .device import Device
 from .errors import BusError, ConfigurationMismatch, DeviceError, NoProgress, ProtocolError
 
-__all__ = ["RingDevice"]
+__all__ = ["RingDevice", "check_ring_slots"]
 
 COUNT_MASK = (1 << 16) - 1
 """``ring_tail`` and ``ring_head`` count modulo 65536."""
@@ -69,8 +69,7 @@ class RingDevice(Device):
     """
 
     def __init__(self, target, config, transport, *, ring_slots=256, max_cycles=None):
-        if ring_slots not in {1 << bits for bits in range(16)}:
-            raise ValueError(f"ring_slots must be a power of two from 1 to 32768, not {ring_slots}")
+        check_ring_slots(ring_slots)
         self.target = target
         super().__init__(
             config,
@@ -143,17 +142,21 @@ class RingDevice(Device):
         if self._stuck is not None:
             raise DeviceError("the device is stuck; reset it first") from self._stuck
         self._backlog.extend(descriptors)
-        self._fill()
+        if self._transport.runs_unattended:
+            self._fill()
 
     def _fill(self):
         """Move descriptors from the backlog to free slots, and ring the doorbell."""
         count = min(len(self._backlog), self._slots - len(self._running))
         if not count:
             return
+        if not self._running:
+            self._transport.rest()
         last = count - 1
         # With more to follow, half a ring of them is enough to be woken for: the other half keeps the device
         # busy while slots are refilled.
-        half = max(1, self._slots // 2) if len(self._backlog) > count else count
+        more = self._transport.runs_unattended and len(self._backlog) > count
+        half = max(1, self._slots // 2) if more else count
         slots = []
         for index in range(count):
             descriptor = self._backlog.popleft()
@@ -173,9 +176,10 @@ class RingDevice(Device):
 
     def _collect(self):
         start = self._transport.seconds
-        while self._running:
+        while self._running or self._backlog:
+            if self._transport.runs_unattended or not self._running:
+                self._fill()
             self._await_completions()
-            self._fill()
         ended, self._ended = self._ended, []
         seconds = self._transport.seconds - start
         cycles = sum(completion.counters.total for _, completion in ended)
@@ -278,6 +282,18 @@ class RingDevice(Device):
         self._transport.close()
 
 
+def check_ring_slots(ring_slots):
+    """Check the size of a ring.
+
+    Raises
+    ------
+    ValueError
+        If it is not a power of two, or more than the device can have.
+    """
+    if ring_slots not in {1 << bits for bits in range(16)}:
+        raise ValueError(f"ring_slots must be a power of two from 1 to 32768, not {ring_slots}")
+
+
 @functools.lru_cache(maxsize=4096)
 def _slot(descriptor, interrupt):
     """A ring slot: the descriptor, and a completion record that says pending."""
@@ -301,6 +317,8 @@ def _is_unread(completion, slot):
 def _work_cycles(descriptor, config):
     """Cycles that a device takes which overlaps nothing, with a memory that answers at once."""
     d, bus = descriptor, config.bus_bytes
+    if d.check(config):
+        return 0
     blocks = -(-d.m // d.m_block)
     tiles = -(-d.k // config.rows) * -(-d.n // config.columns)
     b_rows, b_columns = (d.k, d.n) if d.b_layout is BLayout.KN else (d.n, d.k)

@@ -18,6 +18,10 @@ class Transport(abc.ABC):
         Time spent in the device so far.
     cycles_per_beat : int
         How long a beat of memory traffic may take before the device counts as stuck.
+    runs_unattended : bool
+        Whether the device runs on while the host does something else. One that does not gets what is
+        submitted when it is waited for, a whole ring at a time, so that its cycles do not depend on when the
+        host asked for what.
     """
 
     memory_base = 0
@@ -25,6 +29,7 @@ class Transport(abc.ABC):
     memory = None
     seconds = 0.0
     cycles_per_beat = 64
+    runs_unattended = True
 
     @abc.abstractmethod
     def read_register(self, offset):
@@ -45,6 +50,9 @@ class Transport(abc.ABC):
     @abc.abstractmethod
     def wait_interrupt(self, max_cycles):
         """Return True as soon as the interrupt line is high, False if it stays low for that many cycles."""
+
+    def rest(self):  # noqa: B027 -- real memory is not asked
+        """Called before an idle device is given something to do."""
 
     def diagnose(self):
         """What else there is to say about a device that makes no progress."""

@@ -18,13 +18,16 @@ class FakeTransport(Transport):
     ``"record"`` (its record cannot be written), ``"fetch"`` (it cannot be read) or ``"hang"``.
     """
 
-    def __init__(self, config, *, memory_base=0, memory_bytes=1 << 20, visible=True, burst=1000):
+    def __init__(
+        self, config, *, memory_base=0, memory_bytes=1 << 20, visible=True, burst=1000, unattended=True
+    ):
         self.config = config
         self.memory_base = memory_base
         self.memory_bytes = memory_bytes
         self.store = np.zeros(memory_bytes, np.uint8)
         self.memory = self.store if visible else None
         self.burst = burst
+        self.runs_unattended = unattended
         self.faults = {}
         self.seconds = 0.0
         self.closed = False
@@ -65,6 +68,10 @@ class FakeTransport(Transport):
         start = address - self.memory_base
         assert 0 <= start <= start + data.size <= self.memory_bytes
         self.store[start : start + data.size] = data
+
+    def rest(self):
+        assert self.registers["ring_head"] == self.registers["ring_tail"]
+        self.log.append("rest")
 
     def wait_interrupt(self, max_cycles):
         self.seconds += 1.0

@@ -112,10 +112,11 @@ def test_identity_read_once_each():
         assert transport.read_register(REGISTERS[name].offset) == value
 
 
+@pytest.mark.parametrize("unattended", [True, False])
 @pytest.mark.parametrize("burst", [1, 3, 1000])
 @pytest.mark.parametrize("ring_slots", [1, 2, 4, 64])
-def test_submit_more_than_ring(ring_slots, burst):
-    device, _ = open_fake(ring_slots=ring_slots, burst=burst)
+def test_submit_more_than_ring(ring_slots, burst, unattended):
+    device, _ = open_fake(ring_slots=ring_slots, burst=burst, unattended=unattended)
     work = [descriptor(device, seed=i, tag=100 + i) for i in range(21)]
     assert device.submit([d for d, _ in work[:13]]) == range(13)
     assert device.submit([d for d, _ in work[13:]]) == range(13, 21)
@@ -132,7 +133,7 @@ def test_one_interrupt_and_doorbell_a_queue():
     transport.log.clear()
     device.submit([descriptor(device, seed=i)[0] for i in range(20)])
     device.wait()
-    assert transport.log == [("ring_tail", 20), ("irq_pending", 1)]
+    assert transport.log == ["rest", ("ring_tail", 20), ("irq_pending", 1)]
     assert transport.run_counts == [20]
 
 
@@ -141,6 +142,19 @@ def test_refill_before_ring_is_empty():
     device.submit([descriptor(device, seed=i)[0] for i in range(12)])
     device.wait()
     assert transport.run_counts == [4, 4, 4]
+
+
+def test_attended_device_gets_whole_rings():
+    """However it is submitted, and whatever interrupts: one doorbell for all that the ring holds."""
+    device, transport = open_fake(ring_slots=8, unattended=False)
+    transport.log.clear()
+    for count in (1, 9, 2):
+        device.submit([descriptor(device, seed=i, interrupt=i == 3)[0] for i in range(count)])
+    assert transport.log == []
+    assert len(device.wait()) == 12
+    doorbells = [entry for entry in transport.log if entry != ("irq_pending", 1)]
+    assert doorbells == ["rest", ("ring_tail", 8), "rest", ("ring_tail", 12)]
+    assert transport.run_counts == [5, 3, 4]
 
 
 def test_counts_wrap():

@@ -97,7 +97,7 @@ def test_rejected(rtl):
     pending = queue.matmul(A, B)
     (good,) = pending.descriptors
     bad = {
-        Reject.ZERO_SIZE: {"n": 0},
+        Reject.ZERO_SIZE: {"m_block": 0},
         Reject.OVERFLOW_POSSIBLE: {"k": 1 << 20},
         Reject.CAPACITY: {"m_block": 5},
         Reject.ALIGNMENT: {"b_stride": 13},

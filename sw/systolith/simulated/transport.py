@@ -2,12 +2,16 @@
 
 import math
 
-import systolith_sim.errors as sim_errors
+from systolith_sim.errors import NoProgressError
 
-from systolith.errors import ProtocolError
 from systolith.transport import Transport
 
+from .errors import translated_errors
+
 __all__ = ["SimulatorTransport"]
+
+HANDLING_CYCLES = 16
+"""Cycles that pass at least from the last beat of one queue to the first of the next on the same channel."""
 
 
 class SimulatorTransport(Transport):
@@ -18,6 +22,8 @@ class SimulatorTransport(Transport):
     simulator : systolith_sim.simulator.Simulator
         Closed with the transport.
     """
+
+    runs_unattended = False
 
     def __init__(self, simulator):
         self.simulator = simulator
@@ -41,17 +47,13 @@ class SimulatorTransport(Transport):
 
     def read_register(self, offset):
         """The 32 bits at a byte offset of the register block."""
-        try:
+        with translated_errors("the simulation"):
             return self.simulator.read_register(offset)
-        except sim_errors.SimulationError as error:
-            raise ProtocolError(str(error)) from error
 
     def write_register(self, offset, value):
         """Write 32 bits at a byte offset of the register block."""
-        try:
+        with translated_errors("the simulation"):
             self.simulator.write_register(offset, value)
-        except sim_errors.SimulationError as error:
-            raise ProtocolError(str(error)) from error
 
     def read(self, address, nbytes):
         """A copy of device memory, ``(nbytes,) uint8``."""
@@ -63,13 +65,20 @@ class SimulatorTransport(Transport):
 
     def wait_interrupt(self, max_cycles):
         """Simulate until the interrupt line is high; False if it stays low for that many cycles."""
-        try:
-            self.simulator.run(max_cycles=max_cycles, until="irq")
-        except sim_errors.NoProgressError:
-            return False
-        except sim_errors.SimulationError as error:
-            raise ProtocolError(str(error)) from error
+        with translated_errors("the simulation"):
+            try:
+                self.simulator.run(max_cycles=max_cycles, until="irq")
+            except NoProgressError:
+                return False
         return True
+
+    def rest(self):
+        """Simulate until a slow memory can take another beat: a queue's cycles depend on no other queue."""
+        timing = self.simulator.timing
+        beat_cycles = math.ceil(1 / min(timing.read_bandwidth, timing.write_bandwidth))
+        if beat_cycles > HANDLING_CYCLES:
+            with translated_errors("the simulation"):
+                self.simulator.run(max_cycles=beat_cycles, until=None)
 
     def diagnose(self):
         """What the memory has not completed."""
@@ -77,10 +86,8 @@ class SimulatorTransport(Transport):
 
     def reset(self):
         """Reset the device; its memory stays as it is."""
-        try:
+        with translated_errors("the simulation"):
             self.simulator.reset()
-        except sim_errors.SimulationError as error:
-            raise ProtocolError(str(error)) from error
 
     def close(self):
         """End the simulation."""
