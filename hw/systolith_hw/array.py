@@ -8,7 +8,17 @@ from .config import ACCUMULATOR_BITS
 from .pe import ProcessingElement
 from .skew import Skew
 
-__all__ = ["SystolicArray", "WeightLoad"]
+__all__ = ["SystolicArray", "WeightLoad", "psum_latency", "swap_to_load"]
+
+
+def psum_latency(rows):
+    """Cycles from a row of A to its sum in column 0 of an array of so many rows."""
+    return ProcessingElement.LATENCY + rows - 1
+
+
+def swap_to_load(rows, columns):
+    """Cycles from a swap to the first line of the next tile."""
+    return max(rows, columns) - SystolicArray.LOAD_TO_SWAP
 
 
 class WeightLoad(data.StructLayout):
@@ -89,12 +99,12 @@ class SystolicArray(wiring.Component):
     @property
     def latency(self):
         """Cycles from a row of A to its sum in column 0."""
-        return ProcessingElement.LATENCY + self._rows - 1
+        return psum_latency(self._rows)
 
     @property
     def swap_to_load(self):
         """Cycles from a swap to the first line of the next tile."""
-        return max(self._rows, self._columns) - self.LOAD_TO_SWAP
+        return swap_to_load(self._rows, self._columns)
 
     def elaborate(self, platform):
         m = Module()

@@ -20,15 +20,20 @@ _REGION_BYTES = 1 << 25
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Case:
-    """A queue of descriptors that is submitted at once, and the memory that it meets."""
+    """A queue of descriptors, when each is submitted, and the memory that it meets.
+
+    ``available`` is as for :func:`~.prediction.predict_completions`. Doorbells are two cycles apart or more:
+    that is how long a register takes to be written.
+    """
 
     descriptors: tuple
     timing: MemoryTiming
+    available: tuple | None = None
     ring_base: int = 0
 
 
 def random_cases(config, *, seed, largest=600, budget_cycles=200_000):
-    """Endless random cases for a configuration: shapes, layouts, outputs, batches, queues, memories.
+    """Endless random cases for a configuration: shapes, layouts, outputs, queues, doorbells, memories.
 
     Parameters
     ----------
@@ -52,8 +57,15 @@ def random_cases(config, *, seed, largest=600, budget_cycles=200_000):
         yield Case(
             descriptors=tuple(_random_descriptor(draw, config, largest, budget) for _ in range(count)),
             timing=timing,
+            available=_random_doorbells(draw, count),
             ring_base=draw.randrange(1 << 12) * SLOT_BYTES,
         )
+
+
+def _random_doorbells(draw, count):
+    """All at once, or with pauses in which the device may or may not become idle."""
+    pauses = (0,) if draw.random() < 0.5 else (0, 2, draw.randint(2, 100), draw.randint(2, 10_000))
+    return tuple(itertools.accumulate((draw.choice(pauses) for _ in range(count - 1)), initial=0))
 
 
 def _random_timing(draw):

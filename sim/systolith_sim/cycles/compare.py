@@ -3,22 +3,18 @@
 import dataclasses
 import itertools
 
-import numpy as np
-from systolith_hw import REGISTERS, Completion
-from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES, Counters
-from systolith_hw.registers import Control, Interrupt
+from systolith_hw.descriptor import Counters
 
 from .cases import Case, random_cases
-from .prediction import predict
+from .prediction import predict_completions
+from .rtl import RING_SLOTS, run_rtl
 
-__all__ = ["Comparison", "compare", "compare_random", "run_rtl"]
-
-_RING_SLOTS = 64
+__all__ = ["Comparison", "compare", "compare_random"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What model and RTL say of one case: a :class:`Counters` for every descriptor."""
+    """What model and RTL say of one case: a :class:`~.prediction.Prediction` for every descriptor."""
 
     case: Case
     model: list
@@ -27,21 +23,17 @@ class Comparison:
     @property
     def cycles(self):
         """Cycles that the RTL charged."""
-        return sum(counters.total for counters in self.rtl)
+        return sum(each.counters.total for each in self.rtl)
 
     @property
     def error_cycles(self):
-        """The largest difference of any counter of any descriptor."""
-        return max(
-            abs(getattr(ours, field.name) - getattr(theirs, field.name))
-            for ours, theirs in zip(self.model, self.rtl, strict=True)
-            for field in dataclasses.fields(Counters)
-        )
+        """The largest difference of any counter or time of any descriptor."""
+        return max(itertools.starmap(_error_cycles, zip(self.model, self.rtl, strict=True)))
 
     @property
     def equal(self):
-        """Whether every counter is the same."""
-        return self.model == self.rtl
+        """Whether every counter and every time is the same."""
+        return self.error_cycles == 0
 
 
 def compare(config, simulator, case):
@@ -58,33 +50,15 @@ def compare(config, simulator, case):
     -------
     Comparison
     """
-    model = predict(
-        config, case.descriptors, timing=case.timing, ring_base=case.ring_base, ring_slots=_RING_SLOTS
+    model = predict_completions(
+        config,
+        case.descriptors,
+        timing=case.timing,
+        available=case.available,
+        ring_base=case.ring_base,
+        ring_slots=RING_SLOTS,
     )
     return Comparison(case=case, model=model, rtl=run_rtl(simulator, case))
-
-
-def run_rtl(simulator, case):
-    """The counters of every descriptor, as the RTL writes them to memory."""
-    simulator.reset()
-    simulator.set_timing(case.timing)
-    count = len(case.descriptors)
-    ring = simulator.memory[case.ring_base :][: count * SLOT_BYTES].reshape(count, SLOT_BYTES)
-    for index, descriptor in enumerate(case.descriptors):
-        last = index == count - 1
-        packed = dataclasses.replace(descriptor, interrupt=last).pack()
-        ring[index, :RECORD_BYTES] = np.frombuffer(packed, np.uint8)
-    registers = {
-        "ring_base": case.ring_base,
-        "ring_size": _RING_SLOTS.bit_length() - 1,
-        "irq_enable": Interrupt.COMPLETION | Interrupt.FAULT,
-        "control": Control.ENABLE,
-        "ring_tail": count,
-    }
-    for name, value in registers.items():
-        simulator.write_register(REGISTERS[name].offset, value)
-    simulator.run(until="irq")
-    return [Completion.unpack(slot[RECORD_BYTES:].tobytes()).counters for slot in ring]
 
 
 def compare_random(config, simulator, *, seed, cases):
@@ -113,12 +87,29 @@ def compare_random(config, simulator, *, seed, cases):
     return cycles, mismatches
 
 
+def _error_cycles(ours, theirs):
+    names = (field.name for field in dataclasses.fields(Counters))
+    errors = [abs(getattr(ours.counters, name) - getattr(theirs.counters, name)) for name in names]
+    if theirs.completed_cycle is not None:
+        errors.append(abs(ours.completed_cycle - theirs.completed_cycle))
+    return max(errors)
+
+
 def _shortest(config, simulator, result):
     """Leave out descriptors one by one while the difference remains."""
     for index in reversed(range(len(result.case.descriptors))):
-        queue = result.case.descriptors
-        rest = queue[:index] + queue[index + 1 :]
-        if rest:
-            shorter = compare(config, simulator, dataclasses.replace(result.case, descriptors=rest))
+        case = result.case
+        if len(case.descriptors) > 1:
+            shorter = compare(config, simulator, _without(case, index))
             result = result if shorter.equal else shorter
     return result
+
+
+def _without(case, index):
+    """The case without one of its descriptors; the first is always submitted in cycle 0."""
+    descriptors, available = (
+        values and values[:index] + values[index + 1 :] for values in (case.descriptors, case.available)
+    )
+    if available:
+        available = tuple(cycle - available[0] for cycle in available)
+    return dataclasses.replace(case, descriptors=descriptors, available=available)

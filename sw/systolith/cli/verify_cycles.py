@@ -33,7 +33,7 @@ def cycles(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """The cycle model against the RTL: every counter of every descriptor of random queues."""
+    """The cycle model against the RTL: every counter and completion of random queues."""
     from systolith.simulated import verify_cycles
 
     configs = list(dict.fromkeys(parse_array(text) for text in (array or ARRAYS)))[:cases]
@@ -62,10 +62,13 @@ def _facts(comparison):
         "descriptors": [
             {
                 "descriptor": str(descriptor),
+                "available": available,
                 "model": dataclasses.asdict(model),
                 "rtl": dataclasses.asdict(rtl),
             }
-            for descriptor, model, rtl in zip(case.descriptors, comparison.model, comparison.rtl, strict=True)
+            for descriptor, available, model, rtl in zip(
+                case.descriptors, case.available, comparison.model, comparison.rtl, strict=True
+            )
         ],
     }
 
@@ -81,4 +84,7 @@ def _render(data):
             f"First mismatch, {first['array']}, {first['timing']}, ring at {first['ring_base']:#x}:"
         )
         for each in first["descriptors"]:
-            results.print(f"  {each['descriptor']}\n    model {each['model']}\n    rtl   {each['rtl']}")
+            results.print(
+                f"  from cycle {each['available']}: {each['descriptor']}\n"
+                f"    model {each['model']}\n    rtl   {each['rtl']}"
+            )

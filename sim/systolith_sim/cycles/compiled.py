@@ -1,0 +1,86 @@
+"""The compiled model, kept in the cache folder from its first use on."""
+
+import contextlib
+import functools
+import importlib.metadata
+from pathlib import Path
+
+import filelock
+
+from systolith_sim.cache import default_cache_folder, digest
+from systolith_sim.errors import CacheError
+
+__all__ = ["load_model"]
+
+_SOURCES = Path(__file__).parent / "kernel"
+
+
+@functools.cache
+def load_model(folder=None):
+    """The function that runs the model. Its first call compiles it if it is not in the cache.
+
+    Parameters
+    ----------
+    folder : path or None
+        The cache folder; ``None`` means :func:`~systolith_sim.cache.default_cache_folder`.
+
+    Returns
+    -------
+    callable
+        From a setup record, descriptor records and the cycles in which they become available to the records
+        of the jobs and of the descriptors' progress. Raises CacheError as well.
+
+    Raises
+    ------
+    CacheError
+        If the cache folder cannot be used.
+    """
+    # Numba looks for changes in the compiled function's own file only, not in what it calls.
+    sources = [source.read_bytes() for source in sorted(_SOURCES.glob("*.py"))]
+    key = digest(importlib.metadata.version("numba"), *sources)
+    place = Path(folder or default_cache_folder()).expanduser().absolute() / "cycles" / key
+    # Loading numba takes half a second.
+    from .kernel import model  # noqa: PLC0415
+
+    with _explained(place):
+        place.mkdir(parents=True, exist_ok=True)
+        run = _cached(model.run, place)
+
+    def run_model(setup, descriptors, available):
+        state = model.make_model(setup, descriptors, available)
+        if not run.signatures:
+            # Two processes that need it compile it once.
+            with _explained(place), filelock.FileLock(place / "lock"):
+                ended = run(state)
+        else:
+            ended = run(state)
+        assert ended, f"the model stopped: {setup}, {descriptors}, {available}"
+        return state.jobs.table[: state.jobs.counts["dispatched"]], state.reads.fetch.progress
+
+    return run_model
+
+
+def _cached(function, folder):
+    """A function that numba compiles when it is first called, and keeps in a folder."""
+    import numba  # noqa: PLC0415
+
+    from .kernel.base import OPTIONS  # noqa: PLC0415
+
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        return numba.njit(cache=True, **OPTIONS)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@contextlib.contextmanager
+def _explained(place):
+    """Tell what using the cache folder ran into."""
+    try:
+        yield
+    except OSError as error:
+        raise CacheError(
+            f"the cache folder {place} cannot be used: {error.strerror or error}. "
+            "Choose another folder with SYSTOLITH_CACHE."
+        ) from error

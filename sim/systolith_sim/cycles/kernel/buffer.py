@@ -1,0 +1,89 @@
+"""An operand buffer: when rows arrive in it, and when its lines become free."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .base import ALWAYS, NEVER, fields, jit
+
+STATE = fields("lines arrived taken reserved passed head segments")
+"""Rows arrived and taken; lines reserved; lines of the segments before ``head``; segments."""
+
+
+class Buffer(NamedTuple):
+    """The state; of the latest rows, when they can be seen; runs of lines that become free, one a cycle."""
+
+    state: np.void
+    arrivals: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+
+
+def make_buffer(lines):
+    """An empty buffer of so many lines, a power of two."""
+    state = np.zeros(1, STATE)[0]
+    state["lines"] = lines
+    # No more runs are remembered than there are lines, and the one that is being used up.
+    return Buffer(state, *(np.zeros(size, np.int64) for size in (lines, 2 * lines, 2 * lines)))
+
+
+@jit
+def arrive(buffer, cycle):
+    """A row is there, visible to the consumer from ``cycle`` on."""
+    state = buffer.state
+    buffer.arrivals[state.arrived & (state.lines - 1)] = cycle
+    state.arrived += 1
+
+
+@jit
+def ready(buffer, rows):
+    """When ``rows`` rows are there that have not been taken."""
+    state = buffer.state
+    last = state.taken + rows - 1
+    return NEVER if last >= state.arrived else buffer.arrivals[last & (state.lines - 1)]
+
+
+@jit
+def take(buffer, rows):
+    """Rows are in use from now on."""
+    buffer.state.taken += rows
+
+
+@jit
+def release(buffer, cycle, lines):
+    """Lines become free, one a cycle, the first in ``cycle``."""
+    state = buffer.state
+    mask = 2 * state.lines - 1
+    last = state.segments - 1 & mask
+    if state.segments and buffer.starts[last] + buffer.sizes[last] == cycle:
+        buffer.sizes[last] += lines
+    else:
+        new = state.segments & mask
+        buffer.starts[new] = cycle
+        buffer.sizes[new] = lines
+        state.segments += 1
+
+
+@jit
+def free(buffer, lines):
+    """When ``lines`` more can be reserved."""
+    state = buffer.state
+    mask = 2 * state.lines - 1
+    releases = state.reserved + lines - state.lines
+    if releases <= 0:
+        return ALWAYS
+    if state.segments == 0:
+        return NEVER
+    # The last segment may still grow.
+    while state.passed + buffer.sizes[state.head & mask] < releases:
+        if state.head + 1 == state.segments:
+            return NEVER
+        state.passed += buffer.sizes[state.head & mask]
+        state.head += 1
+    return buffer.starts[state.head & mask] + (releases - state.passed)
+
+
+@jit
+def reserve(buffer, lines):
+    """Lines are spoken for."""
+    buffer.state.reserved += lines

@@ -1,0 +1,27 @@
+"""The memory's data channels and the burst splitters before them."""
+
+from .base import ceil_div, fields, jit
+
+CHANNEL = fields("numerator denominator last free_ticks")
+"""Beats per cycle; the cycle of the last beat, or, where the bandwidth is limited, the time of the next."""
+
+
+@jit
+def transfer(channel, ready, beats):
+    """Transfer beats, the first not before ``ready``; the cycle of the last. As ``harness/rate.hpp``."""
+    if channel.numerator == channel.denominator:
+        channel.last = max(ready, channel.last + 1) + beats - 1
+        return channel.last
+    numerator = channel.numerator
+    first = max(ready, ceil_div(channel.free_ticks, numerator))
+    on_time = channel.free_ticks + numerator > numerator * first
+    begin = channel.free_ticks if on_time else numerator * first
+    channel.free_ticks = begin + channel.denominator * beats
+    return first if beats == 1 else ceil_div(channel.free_ticks - channel.denominator, numerator)
+
+
+@jit
+def first_burst(setup, address, beats):
+    """Beats of a transfer before the boundary that no burst may cross."""
+    room = (setup.boundary_bytes - (address & (setup.boundary_bytes - 1))) >> setup.bus_log2
+    return min(beats, room)

@@ -1,0 +1,99 @@
+"""The loaders of A and B: panels, row by row. ``PanelLoader``, and what ``ALoader`` and ``BLoader`` share."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import buffer as buffers
+from . import jobs, walk
+from .base import ALWAYS, NEVER, fields, jit
+from .buffer import Buffer, make_buffer
+from .walk import PANEL, WALK
+
+STATE = fields(
+    "job active staged walking job_ready offered stage_free staged_at done valid",
+    walk=WALK,
+    next=PANEL,
+    panel=PANEL,
+)
+"""Jobs accepted; what the loader is at; times: the next job may be accepted, the next panel is offered, its
+stage is free, it was staged, the last request of the last panel was granted, the next request is offered."""
+
+
+class Loader(NamedTuple):
+    """The state, and the buffer that is filled."""
+
+    state: np.void
+    buffer: Buffer
+
+
+def make_loader(setup, *, of_b):
+    """A loader before the first job."""
+    state = np.zeros(1, STATE)[0]
+    walk.set_up(state["walk"], setup, of_b=of_b)
+    state["offered"] = state["valid"] = NEVER
+    state["stage_free"] = state["done"] = ALWAYS
+    return Loader(state, make_buffer(setup["b_buffer_lines" if of_b else "a_buffer_lines"]))
+
+
+@jit
+def grant(setup, queue, loader, cycle):
+    """The offered request is granted; whether it was the panel's last."""
+    state = loader.state
+    state.panel.rows -= 1
+    if state.panel.rows:
+        state.panel.address += state.panel.stride
+        state.valid = cycle + 1
+        return False
+    state.valid = NEVER
+    state.done = cycle
+    state.walking = False
+    if state.panel.block_end:
+        state.offered = cycle + 2
+    settle(setup, queue, loader)
+    return True
+
+
+@jit
+def settle(setup, queue, loader):
+    """Begin and stage what can be."""
+    state = loader.state
+    while True:
+        if not state.staged and not _stage(setup, queue, state):
+            return
+        if state.walking:
+            return
+        size = state.next.lines * state.next.rows
+        free = buffers.free(loader.buffer, size)
+        if free == NEVER:
+            return
+        begin = max(state.staged_at + 1, state.done, free)
+        buffers.reserve(loader.buffer, size)
+        state.panel = state.next
+        state.staged = False
+        state.stage_free = begin
+        state.walking = True
+        state.valid = begin + 1
+
+
+@jit
+def _stage(setup, queue, state):
+    """Stage the next panel; whether there is one."""
+    if not state.active:
+        accepted = jobs.accept(queue, state.job, state.job_ready)
+        if accepted == NEVER:
+            return False
+        walk.load(setup, state.walk, jobs.descriptor(queue, state.job))
+        state.job += 1
+        state.offered = accepted + 1
+        state.active = True
+    if state.offered == NEVER:
+        return False
+    descriptor = jobs.descriptor(queue, state.job - 1)
+    state.staged_at = max(state.offered, state.stage_free)
+    state.staged = True
+    walk.panel(setup, state.walk, descriptor, state.next)
+    state.offered = NEVER if state.next.block_end else state.staged_at + 1
+    state.active = walk.advance(state.walk, descriptor)
+    state.job_ready = state.staged_at + 1
+    return True

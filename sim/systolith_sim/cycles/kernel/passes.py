@@ -1,0 +1,105 @@
+"""The pass sequencer."""
+
+from . import buffer as buffers
+from . import jobs, nest, tiles, weights
+from .base import ALWAYS, NEVER, fields, jit
+from .nest import NEST
+
+PASSES = fields(
+    "active row rows first_use last_use tile job_ready next recovered line_end group",
+    nest=NEST,
+)
+"""Where the sequencer is: the row of the pass; its tile; times: the next job may be accepted, the next row
+issued, the rows issued last have left the accumulators; constants."""
+
+
+def set_up(passes, setup):
+    """Begin before the first job."""
+    passes["recovered"] = ALWAYS
+    passes["line_end"] = (1 << setup["line_log2"]) - setup["rows"]
+    passes["group"] = setup["burst_lines"] << setup["line_log2"]
+
+
+@jit
+def settle(setup, queue, done, buffer, feeder, passes):
+    """Issue what can be issued; whether anything was."""
+    moved = False
+    while _step(setup, queue, done, buffer, feeder, passes):
+        moved = True
+    return moved
+
+
+@jit
+def _step(setup, queue, done, buffer, feeder, passes):
+    if not passes.active:
+        accepted = jobs.accept(queue, queue.counts.begun, passes.job_ready)
+        if accepted == NEVER:
+            return False
+        nest.load(passes.nest, jobs.descriptor(queue, queue.counts.begun), setup.rows, setup.columns)
+        queue.table[queue.counts.begun].begin = accepted
+        queue.counts.begun += 1
+        passes.next = accepted + 1
+        passes.active = True
+    job = queue.table[queue.counts.begun - 1]
+    if passes.row == 0:
+        return _begin_pass(setup, job, done, buffer, feeder, passes)
+    return _later_row(setup, job, done, buffer, passes)
+
+
+@jit
+def _begin_pass(setup, job, done, buffer, feeder, passes):
+    at = passes.nest
+    ready = weights.ready(feeder)
+    place = tiles.place(done, passes.tile) if at.k == 0 else ALWAYS
+    passes.first_use = at.n == 0 and at.k & (passes.group - 1) == 0
+    arrival = buffers.ready(buffer, 1) if passes.first_use else ALWAYS
+    if NEVER in (ready, place, arrival):
+        return False
+    now = passes.next
+    for_place = max(now, place)
+    for_weights = max(for_place, ready)
+    for_row = max(for_weights, arrival)
+    issued = max(for_row, passes.recovered)
+    job.wait_b += for_weights - for_place
+    job.wait_a += for_row - for_weights
+    job.wait_output += for_place - now + issued - for_row
+    weights.swap(feeder, issued)
+    passes.rows = nest.m_rows(at)
+    passes.last_use = nest.last_k(at) or at.k & passes.line_end == passes.line_end
+    passes.tile += at.k == 0
+    _issue(setup, job, done, buffer, passes, issued, 1 if passes.first_use else passes.rows)
+    return True
+
+
+@jit
+def _later_row(setup, job, done, buffer, passes):
+    arrival = buffers.ready(buffer, 1)
+    if arrival == NEVER:
+        return False
+    now = max(passes.next, arrival)
+    job.wait_a += now - passes.next
+    _issue(setup, job, done, buffer, passes, now, 1)
+    return True
+
+
+@jit
+def _issue(setup, job, done, buffer, passes, cycle, rows):
+    """Rows enter the array, one a cycle."""
+    at = passes.nest
+    if passes.first_use:
+        buffers.take(buffer, rows)
+    if passes.last_use and nest.last_n(at):
+        buffers.release(buffer, cycle, rows)
+    job.compute += rows
+    passes.next = cycle + rows
+    passes.row += rows
+    if passes.row < passes.rows:
+        return
+    passes.row = 0
+    if passes.rows < setup.hazard:
+        passes.recovered = passes.next + setup.hazard - passes.rows
+    if nest.last_k(at):
+        tiles.finish(done, passes.next - 1 + setup.issue_to_store)
+    passes.active = not nest.last(at)
+    passes.job_ready = passes.next - 1
+    nest.advance(at)

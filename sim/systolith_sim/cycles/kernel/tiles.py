@@ -1,0 +1,38 @@
+"""Tiles of D between the pass sequencer and the store."""
+
+import numpy as np
+
+from .base import ALWAYS, NEVER, fields, jit
+
+HALVES = 2
+"""Accumulator halves, and sets of epilogue parameters."""
+
+RING = 8
+"""Tiles that are remembered; more than can be under way."""
+
+TILES = fields("finished released", stored_from=(np.int64, RING), released_at=(np.int64, RING))
+"""How many tiles are finished and released; of each, when its rows can be read, and when the epilogue is
+done with it."""
+
+
+@jit
+def place(tiles, number):
+    """When tile ``number`` can have an accumulator half and a set of parameters."""
+    if number < HALVES:
+        return ALWAYS
+    holder = number - HALVES
+    return tiles.released_at[holder % RING] + 1 if holder < tiles.released else NEVER
+
+
+@jit
+def finish(tiles, cycle):
+    """The rows of another tile can be read from ``cycle`` on."""
+    tiles.stored_from[tiles.finished % RING] = cycle
+    tiles.finished += 1
+
+
+@jit
+def release(tiles, cycle):
+    """The epilogue is done with another tile."""
+    tiles.released_at[tiles.released % RING] = cycle
+    tiles.released += 1
