@@ -1,13 +1,13 @@
-"""``systolith bench sim``: how fast the design simulates."""
+"""``systolith bench sim``: how fast the design simulates, in ours and in other simulations."""
 
-import statistics
+import enum
 from typing import Annotated
 
-import numpy as np
+import rich.markup
 import typer
 
-from systolith.device import open_device
-from systolith.matmul import matmul
+from systolith.bench.host import host_facts
+from systolith.bench.sim import LATENCY_CYCLES, measure_simulations, simulation_floors
 
 from .options import Json, parse_array
 from .output import finish, number, results, table
@@ -15,70 +15,93 @@ from .output import finish, number, results, table
 __all__ = ["bench_sim"]
 
 ARRAYS = ("16x16",)
-LOWERINGS = ("loops", "stock")
-SHAPE = (64, 256, 256)
-"""M, K and N of the product that every simulation runs."""
+
+
+class Simulation(enum.StrEnum):
+    """Simulations beside ours."""
+
+    COCOTB = "cocotb"
+    PYVERILATOR = "pyverilator"
+    AMARANTH = "amaranth"
+    NONE = "none"
 
 
 def bench_sim(
     array: Annotated[
         list[str] | None,
-        typer.Option(metavar="RxC", help="An array to measure; may be repeated. 16x16 unless given."),
+        typer.Option(
+            metavar="RxC",
+            help="An array to measure; may be repeated. 16x16 unless given: the stock form of 32x32 takes "
+            "minutes to build.",
+        ),
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of each, in turn; the median counts.")] = 5,
+    simulation: Annotated[
+        list[Simulation] | None,
+        typer.Option(help="Another simulation to measure beside loops and stock; may be repeated. All."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each, in turn; the best counts.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """Cycles per second of both forms of the design on the same product."""
-    rows = [row for text in array or ARRAYS for row in _measure(parse_array(text), repeats)]
-    data = {"shape": list(SHAPE), "repeats": repeats, "rows": rows}
-    finish(data, as_json=as_json, ok=all(not row["mismatches"] for row in rows), render=lambda: _render(data))
+    """Cycles per second of the whole accelerator: ours, cocotb, pyverilator, Amaranth's simulator.
+
+    Every result is compared with NumPy's. Seconds are processor time, from the first register access to the
+    interrupt. Floors are told, but only a wrong result makes the exit code 1.
+    """
+    rows, floors = [], []
+    for config in dict.fromkeys(parse_array(text) for text in array or ARRAYS):
+        measured = measure_simulations(config, names=simulation, repeats=repeats, progress=_progress)
+        rows += measured
+        floors += [{"array": str(config)} | floor for floor in simulation_floors(config, measured)]
+    data = {
+        "host": host_facts(),
+        "latency_cycles": LATENCY_CYCLES,
+        "repeats": repeats,
+        "rows": rows,
+        "floors": floors,
+    }
+    finish(data, as_json=as_json, ok=not any(row["mismatches"] for row in rows), render=lambda: _render(data))
 
 
-def _measure(config, repeats):
-    m, k, n = SHAPE
-    generator = np.random.default_rng(0)
-    a, b = (generator.integers(-128, 128, shape, np.int8) for shape in ((m, k), (k, n)))
-    wanted = a.astype(np.int32) @ b.astype(np.int32)
-    speeds = {lowering: [] for lowering in LOWERINGS}
-    wrong = dict.fromkeys(LOWERINGS, 0)
-    cycles = {}
-    devices = {}
-    try:
-        for lowering in LOWERINGS:
-            devices[lowering] = open_device(
-                "rtl", config, lowering=lowering, progress=lambda line: typer.echo(f"{line} …", err=True)
-            )
-        for _ in range(repeats):
-            for lowering, device in devices.items():
-                with device.tracing() as trace:
-                    wrong[lowering] += int((matmul(a, b, device=device) != wanted).sum())
-                cycles[lowering] = trace.cycles
-                speeds[lowering].append(trace.cycles / trace.seconds)
-    finally:
-        for device in devices.values():
-            device.close()
-    medians = {lowering: statistics.median(values) for lowering, values in speeds.items()}
-    return [
-        {
-            "array": str(config),
-            "simulation": lowering,
-            "cycles": cycles[lowering],
-            "cycles_per_second": medians[lowering],
-            "ratio_to_stock": medians[lowering] / medians["stock"],
-            "mismatches": wrong[lowering],
-        }
-        for lowering in LOWERINGS
-    ]
+def _progress(line):
+    typer.echo(f"{line} …", err=True)
 
 
 def _render(data):
-    lines = table("Simulation speed", "array", "simulation", "cycles", "cycles/s", "× stock")
-    for row in data["rows"]:
-        lines.add_row(
-            row["array"],
-            row["simulation"],
-            number(row["cycles"]),
-            f"{row['cycles_per_second']:,.0f}",
-            f"{row['ratio_to_stock']:.2f}",
+    for array in dict.fromkeys(row["array"] for row in data["rows"]):
+        lines = table(
+            f"Simulation speed of {array}",
+            *("simulation", "products", "cycles", "cycles/s", "× stock", "× loops", "CPU s", "wall s"),
+            *("build CPU s", "wrong"),
         )
-    results.print(lines)
+        for row in data["rows"]:
+            if row["array"] == array and not row["missing"]:
+                lines.add_row(*_cells(row))
+        results.print(lines)
+    for row in data["rows"]:
+        if row["missing"]:
+            results.print(f"[yellow]{rich.markup.escape(row['missing'])}[/]")
+    for floor in data["floors"]:
+        mark = "[green]✓[/]" if floor["passed"] else "[bold red]✗[/]"
+        figure = floor["figure"].replace("_", " ")
+        results.print(f"{mark} loops, {figure}: {floor['value']:,.2f}, floor {floor['floor']:,.0f}")
+    host = data["host"]
+    threads = ", ".join(f"{name}={value or 'unset'}" for name, value in host["threads"].items())
+    results.print(f"{host['processor']}, {host['processors']} processors, Python {host['python']}")
+    results.print(f"{threads}; best of {data['repeats']} or fewer, memory latency {data['latency_cycles']}")
+
+
+def _cells(row):
+    build = row["build_seconds"]
+    wrong = row["mismatches"]
+    return (
+        row["simulation"],
+        row["work"],
+        number(row["cycles"]),
+        f"{row['cycles_per_second']:,.0f}",
+        f"{row['ratio_to_stock']:.3g}",
+        f"{row['ratio_to_loops']:.3g}",
+        f"{row['cpu_seconds']:.4f}",
+        f"{row['wall_seconds']:.4f}",
+        "–" if build is None else f"{build:.1f}",
+        f"[bold red]{wrong:,}[/]" if wrong else "0",
+    )

@@ -12,14 +12,14 @@ SHAPES = ({"m": 5, "k": 7, "n": 9}, {"m": 1, "k": 40, "n": 3}, {"m": 12, "k": 16
 
 
 @pytest.fixture(scope="module")
-def peer(cache):
-    """Open a simulation."""
+def peer():
+    """Open a simulation, from the user's cache as the runtime's tests of the same array do."""
     opened = {}
 
     def open_one(name, latency_cycles=40):
         key = name, latency_cycles
         if key not in opened:
-            opened[key] = open_peer(name, CONFIG, latency_cycles=latency_cycles, cache=cache)
+            opened[key] = open_peer(name, CONFIG, latency_cycles=latency_cycles)
         return opened[key]
 
     return open_one
