@@ -11,6 +11,7 @@ from .errors import BuildError
 from .ports import device_ports, ports_header
 from .process import run_all
 from .pyverilator_interface import interface_source, internal_signals, top_ports
+from .training import training_command
 from .variant import Variant
 
 __all__ = ["LIBRARY", "build_library", "library_key"]
@@ -19,8 +20,8 @@ LIBRARY = "libsystolith.so"
 """File name of the shared library."""
 
 HARNESS = Path(__file__).parent / "harness"
-GENERATORS = ("pyverilator_interface.py", "ports.py")
-"""Modules that write sources."""
+GENERATORS = ("pyverilator_interface.py", "ports.py", "training.py")
+"""Modules that what is built depends on."""
 
 VERILATOR_FLAGS = [
     *("--cc", "--top-module", "systolith", "--prefix", "Vsystolith", "--Mdir", ".", "--make", "json"),
@@ -47,9 +48,13 @@ _FOLLOW_INPUTS = re.compile(r"(vlSelfRef\.__VicoFirstIteration = )1U;")
 RUNTIME = "-O1"
 """Optimization of Verilator's own sources, of which a design without tracing runs almost nothing."""
 LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
+PROFILE_FLAGS = ["-fprofile-generate", "-fprofile-update=single"]
+"""For a model that counts what it runs; also for the linker."""
+PROFILED_FLAGS = ["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"]
+"""For the model that is kept: what the training run did not reach is optimized as without a profile."""
 
 
-def library_key(verilog, *, variant, toolchain):
+def library_key(verilog, *, variant, toolchain, trained_as=None):
     """The name of what :func:`build_library` makes of this.
 
     Parameters
@@ -57,13 +62,14 @@ def library_key(verilog, *, variant, toolchain):
     verilog : str
     variant : Variant
     toolchain : Toolchain
+    trained_as : ArrayConfig or None
     """
     sources = [Path(__file__), *map(Path(__file__).with_name, GENERATORS), *_harness_sources()]
     parts = [source.read_bytes() for source in sources]
-    return digest(verilog, *_flags(variant), toolchain.identity, *parts)
+    return digest(verilog, trained_as, *_flags(variant), toolchain.identity, *parts)
 
 
-def build_library(verilog, folder, *, variant, toolchain, cache, jobs):
+def build_library(verilog, folder, *, variant, toolchain, cache, jobs, trained_as=None):
     """Build :data:`LIBRARY` in ``folder``.
 
     Parameters
@@ -77,11 +83,14 @@ def build_library(verilog, folder, *, variant, toolchain, cache, jobs):
         Where Verilator's compiled run-time library is kept for the next design.
     jobs : int
         Compilers to run at once.
+    trained_as : ArrayConfig or None
+        The device's configuration, for a model that is compiled twice: the second time with what the first
+        has counted in a typical run (profile-guided optimization).
 
     Raises
     ------
     CompileError
-        If a tool refuses its input.
+        If a tool refuses its input, or the typical run fails.
     BuildError
         If a port is missing or has another width.
     """
@@ -101,20 +110,30 @@ def build_library(verilog, folder, *, variant, toolchain, cache, jobs):
         (scratch / "ports.hpp").write_text(ports_header(_data_bits(ports)), encoding="utf-8")
         (scratch / "pyverilator.cpp").write_text(interface_source(ports), encoding="utf-8")
 
-        units = {str(HARNESS / "exports.cpp"): variant.optimization, "pyverilator.cpp": SLOW}
-        for group in ("classes_fast", "support_fast", "classes_slow", "support_slow"):
-            optimization = variant.optimization if group.endswith("fast") else SLOW
-            units |= dict.fromkeys(sources.get(group, ()), optimization)
-        # The longest first, so that none is left over at the end.
-        order = sorted(units, key=lambda source: (units[source] == SLOW, -(scratch / source).stat().st_size))
-        compile_command = _compile_command(toolchain, variant)
-        commands = [[*compile_command, units[source], source] for source in order]
-        run_all(commands, folder=scratch, jobs=jobs, environment=environment)
-
+        fast = [str(HARNESS / "exports.cpp"), *sources["classes_fast"], *sources.get("support_fast", [])]
+        slow = ["pyverilator.cpp", *sources["classes_slow"], *sources.get("support_slow", [])]
         runtime = _runtime(sources["global"], variant=variant, toolchain=toolchain, cache=cache, jobs=jobs)
-        objects = [f"{Path(source).stem}.o" for source in order] + sorted(map(str, runtime.glob("*.o")))
-        link = [toolchain.compiler, *LINKER_FLAGS, "-o", str(folder / LIBRARY), *objects]
-        run_all([link], folder=scratch, jobs=1, environment=environment)
+        objects = [f"{Path(source).stem}.o" for source in fast + slow] + sorted(map(str, runtime.glob("*.o")))
+
+        def run(commands):
+            run_all(commands, folder=scratch, jobs=jobs, environment=environment)
+
+        def compiled(units, *flags):
+            # The longest first, so that none is left over at the end.
+            order = sorted(units, key=lambda source: -(scratch / source).stat().st_size)
+            return [[*_compile_command(toolchain, variant), *flags, source] for source in order]
+
+        def link(path, *flags):
+            run([[toolchain.compiler, *LINKER_FLAGS, *flags, "-o", str(path), *objects]])
+
+        if trained_as is None:
+            run(compiled(fast, variant.optimization) + compiled(slow, SLOW))
+        else:
+            run(compiled(fast, variant.optimization, *PROFILE_FLAGS) + compiled(slow, SLOW))
+            link(scratch / LIBRARY, *PROFILE_FLAGS)
+            run([training_command(scratch / LIBRARY, trained_as)])
+            run(compiled(fast, variant.optimization, *PROFILED_FLAGS))
+        link(folder / LIBRARY)
 
 
 def _settle_inputs_once(sources):
@@ -153,6 +172,7 @@ def _compile_command(toolchain, variant):
 
 def _flags(variant):
     groups = [VERILATOR_FLAGS, variant.verilator_flags, COMPILER_FLAGS, variant.compiler_flags, LINKER_FLAGS]
+    groups += [PROFILE_FLAGS, PROFILED_FLAGS]
     return [variant.optimization, SLOW, RUNTIME, *(flag for group in groups for flag in group)]
 
 

@@ -52,8 +52,14 @@ def open_simulator(
     return Simulator(library, memory_bytes=memory_bytes, timing=timing, memory=memory)
 
 
+TRAINED_ELEMENTS = 64
+"""Processing elements from which on a model is worth compiling twice."""
+
+
 def build_model(config, *, lowering="loops", variant=Variant.FAST, cache=None, progress=None, jobs=None):
     """The accelerator's model as a shared library, built if it is not in the cache.
+
+    The fast variant of the loops is compiled with what a typical run has counted, unless the array is small.
 
     Parameters
     ----------
@@ -81,12 +87,30 @@ def build_model(config, *, lowering="loops", variant=Variant.FAST, cache=None, p
     # A missing tool is told before anything takes long.
     find_toolchain()
     verilog = cached_verilog(config, lowering=lowering, cache=cache, progress=progress)
+    trained = (
+        lowering == "loops" and variant is Variant.FAST and config.rows * config.columns >= TRAINED_ELEMENTS
+    )
     return build_verilog(
-        verilog, name=str(config), variant=variant, cache=cache, progress=progress, jobs=jobs
+        verilog,
+        name=str(config),
+        variant=variant,
+        cache=cache,
+        progress=progress,
+        jobs=jobs,
+        trained_as=config if trained else None,
     )
 
 
-def build_verilog(verilog, *, name="a design", variant=Variant.FAST, cache=None, progress=None, jobs=None):
+def build_verilog(
+    verilog,
+    *,
+    name="a design",
+    variant=Variant.FAST,
+    cache=None,
+    progress=None,
+    jobs=None,
+    trained_as=None,
+):
     """As :func:`build_model`, for any Verilog with the ports of a device and the top module ``systolith``.
 
     Parameters
@@ -94,6 +118,9 @@ def build_verilog(verilog, *, name="a design", variant=Variant.FAST, cache=None,
     verilog : str
     name : str
         What ``progress`` is told.
+    trained_as : ArrayConfig or None
+        The configuration that it has the registers and the behaviour of, for a model that is compiled with
+        what a typical run has counted.
     """
     toolchain = find_toolchain()
     store = Cache(cache or default_cache_folder())
@@ -103,9 +130,17 @@ def build_verilog(verilog, *, name="a design", variant=Variant.FAST, cache=None,
         if progress:
             progress(f"building the {variant.value} simulation model of {name}")
         with noted_build_time(folder):
-            build_library(verilog, folder, variant=variant, toolchain=toolchain, cache=store, jobs=jobs)
+            build_library(
+                verilog,
+                folder,
+                variant=variant,
+                toolchain=toolchain,
+                cache=store,
+                jobs=jobs,
+                trained_as=trained_as,
+            )
 
-    key = library_key(verilog, variant=variant, toolchain=toolchain)
+    key = library_key(verilog, variant=variant, toolchain=toolchain, trained_as=trained_as)
     return store.fetch("model", key, build) / LIBRARY
 
 
