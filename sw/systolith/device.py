@@ -4,44 +4,19 @@ import abc
 import contextlib
 import importlib
 import inspect
-from typing import NamedTuple
 
 import numpy as np
 from systolith_hw import ArrayConfig, Code
 
-from .errors import BusError, DescriptorRejected, DeviceClosed, OutOfDeviceMemory, UnknownTarget
+from .errors import BusError, DescriptorRejected, DeviceClosed, OutOfDeviceMemory
 from .memory import Allocator
 from .records import Trace
+from .targets import TARGETS, check_target
 
-__all__ = ["TARGETS", "Device", "check_device", "check_target", "open_device"]
+__all__ = ["Device", "check_device", "open_device"]
 
 ALIGNMENT_BYTES = 64
 """Least alignment of a buffer: a cache line, and a multiple of every bus."""
-
-
-class Target(NamedTuple):
-    """What is known of a target before it is opened.
-
-    Parameters
-    ----------
-    module : str
-        The module of this package whose ``open_target`` opens it.
-    about : str
-        What it is.
-    has_timing : bool
-        Whether its memory has a timing that can be set.
-    """
-
-    module: str
-    about: str
-    has_timing: bool
-
-
-TARGETS = {
-    "golden": Target("golden", "NumPy integer arithmetic: the reference", has_timing=False),
-    "rtl": Target("simulated.rtl", "cycle-accurate simulation of the hardware", has_timing=True),
-}
-"""The targets by name."""
 
 
 class Device(abc.ABC):
@@ -328,21 +303,13 @@ class Device(abc.ABC):
 
 def completion_error(descriptor, completion):
     """The exception for a completion that is not OK."""
+    if completion.code is Code.PENDING:
+        # Only a pool gives up a descriptor and goes on.
+        return completion.error
     if completion.code is Code.REJECTED:
         return DescriptorRejected(completion.reason, descriptor)
     access = "read" if completion.code is Code.READ_ERROR else "write"
     return BusError(access, completion.fault_address)
-
-
-def check_target(target):
-    """Check that something is a target's name.
-
-    Raises
-    ------
-    UnknownTarget
-    """
-    if target not in TARGETS:
-        raise UnknownTarget(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
 
 
 def check_device(device):
@@ -369,29 +336,34 @@ def open_device(target="golden", config=None, **options):
     config : ArrayConfig or None
         The accelerator; the default configuration unless given.
     **options
-        For both targets:
+        For every target:
 
         - ``memory_bytes`` (int): device memory, a multiple of 4096 up to 4 GiB; what is never touched costs
           nothing. 512 MiB unless given.
+        - ``memory`` (``(memory_bytes,) uint8`` array): the device memory itself, for example shared with
+          another process. A new one unless given.
 
         For ``"golden"``:
 
         - ``memory_base`` (int): the memory's first address. 0 unless given.
 
-        For ``"rtl"``:
+        For ``"model"`` and ``"rtl"``:
 
         - ``timing`` (:class:`systolith_sim.MemoryTiming`): latency, bandwidth and random stalls of the
           memory, for example ``timing=systolith_sim.MemoryTiming(latency_cycles=100,
           write_latency_cycles=100, stall_probability=0.1, seed=1)``. Latency 40, one beat per cycle and no
-          stalls unless given.
+          stalls unless given. ``"model"`` takes none with stalls.
+        - ``ring_slots`` (int): descriptors in the ring, a power of two up to 32768. 256 unless given.
+        - ``progress`` (callable): called with a line of text before anything that takes long.
+
+        For ``"rtl"``:
+
         - ``lowering`` (str): ``"loops"``, which simulates fastest, or ``"stock"``, with a signal for every
           register. ``"loops"`` unless given.
         - ``variant`` (:class:`systolith_sim.Variant`): what the model can do beside running, such as
           waveforms. Nothing unless given.
         - ``cache`` (path): where built models are kept. ``$SYSTOLITH_CACHE`` or the user's cache folder
           unless given.
-        - ``progress`` (callable): called with a line of text before anything that takes long.
-        - ``ring_slots`` (int): descriptors in the ring, a power of two up to 32768. 256 unless given.
         - ``max_cycles`` (int): cycles without an interrupt after which the device counts as stuck. Ample for
           what was submitted unless given.
 

@@ -5,6 +5,7 @@ import dataclasses
 from systolith_hw import Counters
 
 from .records import Trace
+from .targets import TARGETS, CycleSource
 
 __all__ = ["Row", "rows", "total"]
 
@@ -31,6 +32,8 @@ class Row:
         Where the cycles went.
     seconds : float
         Time that the target took.
+    cycle_source : CycleSource or None
+        Where the cycle counts come from.
     """
 
     kind: str
@@ -41,6 +44,7 @@ class Row:
     utilization: float | None
     counters: Counters | None
     seconds: float
+    cycle_source: CycleSource | None
 
     @property
     def ratio(self):
@@ -49,8 +53,9 @@ class Row:
 
     @property
     def simulation_hz(self):
-        """Cycles per second that the target ran, or ``None``."""
-        return None if self.cycles is None or not self.seconds else self.cycles / self.seconds
+        """Cycles per second that the target ran; ``None`` where it has not run them one by one."""
+        counted = self.cycle_source is CycleSource.COUNTERS
+        return self.cycles / self.seconds if counted and self.seconds else None
 
     def as_dict(self):
         """The row as JSON can hold it."""
@@ -65,6 +70,7 @@ class Row:
             "counters": None if self.counters is None else dataclasses.asdict(self.counters),
             "seconds": self.seconds,
             "sim_hz": self.simulation_hz,
+            "cycle_source": self.cycle_source,
         }
 
 
@@ -78,6 +84,7 @@ def _row(kind, trace):
         utilization=trace.utilization,
         counters=trace.counters,
         seconds=trace.seconds,
+        cycle_source=None if trace.cycles is None else TARGETS[trace[0].target].cycle_source,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import systolith
 import systolith.golden
+import systolith.simulated.model
 import systolith.simulated.rtl
 from systolith import TARGETS, ArrayConfig, DeviceClosed, DeviceError, UnknownTarget, matmul, open_device
 from systolith.errors import OutOfDeviceMemory
@@ -32,12 +33,12 @@ def test_open_wrong_config():
 
 def test_open_wrong_option():
     with pytest.raises(
-        TypeError, match=r"^target golden has the options memory_bytes, memory_base, not colour$"
+        TypeError, match=r"^target golden has the options memory_bytes, memory_base, memory, not colour$"
     ):
         open_device("golden", colour="red")
     message = (
-        "target rtl has the options memory_bytes, timing, lowering, variant, cache, progress, ring_slots, "
-        "max_cycles, not memory_latency"
+        "target rtl has the options memory_bytes, memory, timing, lowering, variant, cache, progress, "
+        "ring_slots, max_cycles, not memory_latency"
     )
     with pytest.raises(TypeError, match=f"^{message}$"):
         open_device("rtl", memory_latency=3)
@@ -52,7 +53,7 @@ def test_open_wrong_memory_bytes(target, memory_bytes):
 
 
 def test_every_option_is_documented():
-    for module in (systolith.golden, systolith.simulated.rtl):
+    for module in (systolith.golden, systolith.simulated.model, systolith.simulated.rtl):
         for name, parameter in inspect.signature(module.open_target).parameters.items():
             assert parameter.kind is not parameter.KEYWORD_ONLY or f"- ``{name}`` (" in open_device.__doc__
 

@@ -21,7 +21,7 @@ def trace(golden):
     return golden.trace
 
 
-def with_cycles(trace):
+def with_cycles(trace, target="rtl"):
     """The records as a target with cycles would make them: 1000 times their MACs' minimum, plus a wait."""
     records = Trace()
     for record in trace:
@@ -29,7 +29,7 @@ def with_cycles(trace):
         counters = Counters(
             total=compute + 10, compute=compute, wait_a=1, wait_b=2, wait_output=3, fill=3, drain=1
         )
-        records.append(record._replace(counters=counters, seconds=0.5))
+        records.append(record._replace(target=target, counters=counters, seconds=0.5))
     return records
 
 
@@ -66,4 +66,14 @@ def test_as_dict(trace):
     row = report.total(with_cycles(trace)).as_dict()
     assert row["counters"]["total"] == row["cycles"]
     assert row["sim_hz"] == row["cycles"] / 2.0
-    assert report.total(trace).as_dict()["counters"] is None
+    assert row["cycle_source"] == "counted by the hardware"
+    without = report.total(trace).as_dict()
+    assert without["counters"] is without["cycle_source"] is None
+
+
+def test_predicted(trace):
+    """The speed of a target that does not run its cycles says nothing."""
+    row = report.total(with_cycles(trace, "model")).as_dict()
+    assert row["cycle_source"] == "predicted by the cycle model"
+    assert row["cycles"] > 0
+    assert row["sim_hz"] is None

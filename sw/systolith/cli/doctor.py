@@ -11,8 +11,9 @@ import rich.table
 import typer
 from systolith_hw import ArrayConfig
 
-from systolith.device import TARGETS, open_device
+from systolith.device import open_device
 from systolith.errors import TargetUnavailable
+from systolith.targets import TARGETS
 
 from .options import Json
 from .output import finish, results

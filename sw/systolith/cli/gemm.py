@@ -12,7 +12,7 @@ from systolith.matmul import matmul
 from systolith.report import total
 
 from .options import SEED_MAX, Array, Json, MemoryLatency, MemoryStall, Target, memory_facts, open_target
-from .output import finish, number, percent, results, table
+from .output import cycle_origin, finish, number, percent, results, table
 
 __all__ = ["gemm"]
 
@@ -158,7 +158,7 @@ def _render(data):
     else:
         results.print(f"[green]all {data['elements']:,} elements equal NumPy's[/]")
     if data["cycles"] is None:
-        results.print(f"the target {data['target']} has no notion of cycles")
+        results.print(cycle_origin(data))
         return
     ratio = f"{data['ratio']:.3f} × roofline {number(data['roofline_cycles'])}"
     results.print(f"{number(data['cycles'])} cycles, {ratio}, utilization {percent(data['utilization'])}")
@@ -166,4 +166,6 @@ def _render(data):
     for name, value in data["counters"].items():
         counters.add_row(name, number(value), percent(value / data["cycles"]))
     results.print(counters)
-    results.print(f"{data['seconds']:.2f} s in the simulator: {data['sim_hz']:,.0f} cycles per second")
+    results.print(cycle_origin(data))
+    if data["sim_hz"] is not None:
+        results.print(f"{data['seconds']:.2f} s in the simulator: {data['sim_hz']:,.0f} cycles per second")

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from systolith_hw import ArrayConfig
 
-from systolith.device import TARGETS, check_target, open_device
+from systolith.device import open_device
+from systolith.targets import TARGETS, check_target
 
 __all__ = [
     "SEED_MAX",
@@ -87,6 +88,10 @@ def check_options(target, array, *, memory_latency=None, memory_stall=None):
     if not TARGETS[target].has_timing and not (memory_latency is None and memory_stall is None):
         raise typer.BadParameter(
             f"the target {target} has no memory timing", param_hint="--mem-latency, --mem-stall"
+        )
+    if memory_stall and not TARGETS[target].has_stalls:
+        raise typer.BadParameter(
+            f"the target {target} needs a memory without random stalls", param_hint="--mem-stall"
         )
     return config
 

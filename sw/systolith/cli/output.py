@@ -8,7 +8,7 @@ import rich.console
 import rich.table
 import typer
 
-__all__ = ["finish", "number", "percent", "printable", "results", "table"]
+__all__ = ["cycle_origin", "finish", "number", "percent", "printable", "results", "table"]
 
 PIPE_COLUMNS = 132
 """Width of what is printed to something that is not a terminal."""
@@ -56,6 +56,13 @@ def table(title, *columns):
 def number(value):
     """A count with thousands separated, or a dash for what the target does not know."""
     return "–" if value is None else f"{value:,}"
+
+
+def cycle_origin(data):
+    """Where the cycles among a command's results come from."""
+    if data["cycle_source"] is None:
+        return f"the target {data['target']} has no notion of cycles"
+    return f"cycles {data['cycle_source']}"
 
 
 def printable(text):

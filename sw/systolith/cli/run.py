@@ -23,7 +23,7 @@ from .options import (
     memory_facts,
     open_target,
 )
-from .output import finish, number, percent, printable, results, table
+from .output import cycle_origin, finish, number, percent, printable, results, table
 
 __all__ = ["run"]
 
@@ -104,6 +104,7 @@ def run(
         "gemms": total.count,
         "macs": total.macs,
         "cycles": total.cycles,
+        "cycle_source": total.cycle_source,
         "roofline_cycles": total.roofline_cycles,
         "utilization": total.utilization,
         "counters": total.as_dict()["counters"],
@@ -178,19 +179,19 @@ def _render(data, rows):
         )
     results.print("[bold]GEMMs by shape (batch × M×K×N, layout of B)[/]")
     results.print(_shapes(rows))
-    if data["sim_hz"] is None:
-        results.print(f"{data['seconds']:.2f} s; the target {data['target']} has no notion of cycles")
-    else:
-        results.print(
-            f"{data['seconds']:.2f} s, of which {data['device_seconds']:.2f} s in the simulator: "
-            f"{data['sim_hz']:,.0f} cycles per second"
-        )
+    results.print(cycle_origin(data))
+    results.print(_seconds(data))
     if data["bit_exact"]:
         results.print(f"[green]all {data['products']} results equal the golden arithmetic bit for bit[/]")
     else:
         results.print("[bold red]not equal to the golden arithmetic:[/]")
         for mismatch in data["mismatches"]:
             results.print(f"  {mismatch}", markup=False)
+
+
+def _seconds(data):
+    line = f"{data['seconds']:.2f} s, of which {data['device_seconds']:.2f} s in the device"
+    return line if data["sim_hz"] is None else f"{line}: {data['sim_hz']:,.0f} cycles per second"
 
 
 def _similarities(data):

@@ -27,6 +27,7 @@ def open_target(
     config,
     *,
     memory_bytes=1 << 29,
+    memory=None,
     timing=None,
     lowering=None,
     variant=None,
@@ -34,7 +35,6 @@ def open_target(
     progress=None,
     ring_slots=256,
     max_cycles=None,
-    memory=None,
 ):
     """Build the model if need be, and open it.
 
@@ -44,6 +44,8 @@ def open_target(
     config : ArrayConfig
     memory_bytes : int
         Device memory, from address 0; what is never touched costs nothing.
+    memory : ``(memory_bytes,) uint8`` array or None
+        The memory itself, for example shared with other processes; None: a new one.
     timing : systolith_sim.MemoryTiming or None
         Latency, bandwidth and stalls of the memory; None: the simulator's default.
     lowering : str or None
@@ -54,8 +56,6 @@ def open_target(
         As for :func:`systolith_sim.open_simulator`.
     ring_slots, max_cycles
         As for :class:`RingDevice`.
-    memory : ``(memory_bytes,) uint8`` array or None
-        The memory itself, for example shared with other processes; None: a new one.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from systolith.cli.options import memory_facts
 from systolith_sim.timing import DEFAULT_TIMING
 
 KEYS = {"mismatches", "cycles", "roofline_cycles", "ratio", "counters", "sim_hz", "utilization", "seconds"}
-TARGETS = ["golden", pytest.param("rtl", marks=pytest.mark.slow)]
+TARGETS = ["golden", "model", pytest.param("rtl", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -37,7 +37,11 @@ def test_gemm(systolith, target, b_layout, out, sizes):
     assert sum(value for name, value in counters.items() if name != "total") == counters["total"]
     assert counters["total"] == data["cycles"] >= data["roofline_cycles"]
     assert data["ratio"] == pytest.approx(data["cycles"] / data["roofline_cycles"])
-    assert data["sim_hz"] > 0
+    if target == "model":
+        assert (data["sim_hz"], data["cycle_source"]) == (None, "predicted by the cycle model")
+    else:
+        assert data["sim_hz"] > 0
+        assert data["cycle_source"] == "counted by the hardware"
 
 
 @pytest.mark.slow
@@ -49,7 +53,9 @@ def test_gemm_memory_timing(systolith):
         return data["cycles"]
 
     usual = cycles()
+    assert cycles("--target", "model") == usual
     assert cycles("--mem-latency", 400) > usual + 300
+    assert cycles("--mem-latency", 400) == cycles("--mem-latency", 400, "--target", "model")
     stalled = cycles("--mem-stall", 0.5)
     assert stalled > usual
     assert cycles("--mem-stall", 0.5) == stalled
@@ -66,7 +72,11 @@ def test_gemm_rendered(systolith):
         assert f"  {name} " in result.out
     assert "× roofline" in result.out
     assert "seed 0, memory latency 40, memory stall 0\n" in result.out
+    assert "\ncycles counted by the hardware\n" in result.out
     assert " s in the simulator: " in result.out
+    predicted = systolith("gemm", "-m", 9, "-k", 40, "-n", 12, "--array", "4x4", "--target", "model")
+    assert "\ncycles predicted by the cycle model\n" in predicted.out
+    assert "simulator" not in predicted.out
 
 
 def test_gemm_rendered_without_cycles(systolith):
@@ -155,9 +165,12 @@ def test_gemm_wrong(fails):
     assert fails(*gemm_1, "--array", "3x4") == (
         "Invalid value for --array: rows must be a power of two from 2 to 64, not 3"
     )
-    assert fails(*gemm_1[:-1], "board") == "target must be one of golden, rtl, not 'board'"
+    assert fails(*gemm_1[:-1], "board") == "target must be one of golden, model, rtl, not 'board'"
     assert fails(*gemm_1, "--mem-latency", 3) == (
         "Invalid value for --mem-latency, --mem-stall: the target golden has no memory timing"
+    )
+    assert fails(*gemm_1[:-1], "model", "--mem-stall", 0.5) == (
+        "Invalid value for --mem-stall: the target model needs a memory without random stalls"
     )
     assert fails("gemm", "-m", 1, "-k", 131072, "-n", 1, "--target", "golden") == (
         "Invalid value: K must be at most 131071, beyond which int32 could overflow, not 131072"

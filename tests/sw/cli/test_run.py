@@ -5,6 +5,7 @@ import importlib.util
 import pytest
 from systolith import open_device
 from systolith.report import Row
+from systolith.targets import CycleSource
 from systolith_hw import Counters
 
 KEYS = {
@@ -30,6 +31,19 @@ def test_run(systolith):
     # the first two sentences mean much the same, and so do the others
     similar = data["similarities"]
     assert min(similar[0][1], similar[2][3]) > 0.4 > 0.2 > max(similar[0][2], similar[1][3])
+
+
+@pytest.mark.slow
+def test_run_model(systolith):
+    """The cycles of every shape are those of rtl."""
+    arguments = ("run", "minilm", "--text", "Eight by eight.", "--array", "8x8", "--json")
+    model, rtl = (systolith(*arguments, "--target", target).json for target in ("model", "rtl"))
+    assert model["bit_exact"] is rtl["bit_exact"] is True
+    assert model["sim_hz"] is None
+    for name in ("cycles", "counters", "utilization", "cosine_min"):
+        assert model[name] == rtl[name] is not None
+    for ours, theirs in zip(model["shapes"], rtl["shapes"], strict=True):
+        assert ours["counters"] == theirs["counters"]
 
 
 def test_run_text(systolith):
@@ -75,6 +89,7 @@ def test_run_seconds(capsys):
         "seconds": 2.154,
         "device_seconds": 1.931,
         "sim_hz": 808469.3,
+        "cycle_source": "counted by the hardware",
         "bit_exact": True,
         "products": 48,
     }
@@ -86,10 +101,13 @@ def test_run_seconds(capsys):
         roofline_cycles=1,
         utilization=1.0,
         seconds=1.931,
+        cycle_source=CycleSource.COUNTERS,
         counters=Counters(total=1, compute=1, wait_a=0, wait_b=0, wait_output=0, fill=0, drain=0),
     )
     _render(data, [row])
-    assert "2.15 s, of which 1.93 s in the simulator: 808,469 cycles per second" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "\ncycles counted by the hardware\n" in out
+    assert "\n2.15 s, of which 1.93 s in the device: 808,469 cycles per second\n" in out
 
 
 def test_run_wrong_is_quick(systolith, monkeypatch):
@@ -103,7 +121,7 @@ def test_run_wrong_is_quick(systolith, monkeypatch):
             ["--text", "a\udcff"],
             r"Invalid value for --text: a sentence must be UTF-8 text, not 'a\udcff'",
         ),
-        (["--target", "board"], "target must be one of golden, rtl, not 'board'"),
+        (["--target", "board"], "target must be one of golden, model, rtl, not 'board'"),
         (["--array", "3x4"], "Invalid value for --array: rows must be a power of two from 2 to 64, not 3"),
     ):
         result = systolith("run", "minilm", *arguments)
