@@ -2,6 +2,7 @@
 
 import typer
 
+from .bench_cycles import bench_cycles
 from .bench_gemm import bench_gemm
 from .bench_sim import bench_sim
 
@@ -15,5 +16,6 @@ def group() -> None:
     """The figures that the design promises, measured."""
 
 
+bench.command("cycles")(bench_cycles)
 bench.command("gemm")(bench_gemm)
 bench.command("sim")(bench_sim)
