@@ -2,7 +2,7 @@
 
 from systolith_hw import ArrayConfig
 
-from .device import TARGETS, Device, open_device
+from .device import Device, open_device
 from .errors import (
     BusError,
     ConfigurationMismatch,
@@ -14,13 +14,16 @@ from .errors import (
     ProtocolError,
     TargetUnavailable,
     UnknownTarget,
+    WorkerDied,
 )
 from .matmul import matmul
 from .memory import Buffer
 from .operands import Operand, PackedWeight
 from .pending import Pending
+from .pool import Pool, open_pool
 from .queue import Queue
 from .records import Record, Trace
+from .targets import TARGETS
 
 __all__ = [
     "TARGETS",
@@ -37,12 +40,15 @@ __all__ = [
     "OutOfDeviceMemory",
     "PackedWeight",
     "Pending",
+    "Pool",
     "ProtocolError",
     "Queue",
     "Record",
     "TargetUnavailable",
     "Trace",
     "UnknownTarget",
+    "WorkerDied",
     "matmul",
     "open_device",
+    "open_pool",
 ]

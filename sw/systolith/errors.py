@@ -1,6 +1,8 @@
 # ruff: noqa: N818 -- what happened is the name; "Error" is what they all derive from
 """What can go wrong with a device: one exception family, with what was wanted and what came."""
 
+import signal
+
 __all__ = [
     "BusError",
     "ConfigurationMismatch",
@@ -12,6 +14,7 @@ __all__ = [
     "ProtocolError",
     "TargetUnavailable",
     "UnknownTarget",
+    "WorkerDied",
 ]
 
 
@@ -25,6 +28,10 @@ class DeviceError(Exception):
     """
 
     completions = ()
+
+    def __reduce__(self):
+        # Not from the arguments of __init__, of which only the message is kept.
+        return _restore, (type(self), self.args), self.__dict__
 
 
 class BusError(DeviceError):
@@ -123,6 +130,53 @@ class UnknownTarget(DeviceError, ValueError):
 
 class TargetUnavailable(DeviceError):
     """The target exists, but something that it needs is missing; the message says what."""
+
+
+class WorkerDied(DeviceError):
+    """A process in which a device of a pool ran has ended by itself.
+
+    Parameters
+    ----------
+    index : int
+        Which worker of the pool.
+    pid : int
+        Its process.
+    returncode : int
+        Its exit code, or minus the number of the signal that killed it.
+    lost : int
+        GEMMs and parts of GEMMs that it had been given.
+    """
+
+    def __init__(self, *, index, pid, returncode, lost):
+        how = f"ended with exit code {returncode}"
+        if returncode < 0:
+            how = f"was killed by {_signal_name(-returncode)}"
+        if returncode == -signal.SIGKILL:
+            how += " (is the system short of memory?)"
+        then = " before it was ready"
+        if lost:
+            what = (
+                "the GEMM that it had been given is"
+                if lost == 1
+                else f"{lost} GEMMs that it had been given are"
+            )
+            then = f"; {what} lost, and it gets no more until restart({index}) or reset()"
+        super().__init__(f"worker {index} of the pool, process {pid}, {how}{then}")
+        self.index = index
+        self.pid = pid
+        self.returncode = returncode
+        self.lost = lost
+
+
+def _signal_name(number):
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _restore(cls, arguments):
+    return cls.__new__(cls, *arguments)
 
 
 def _fact(name, value):

@@ -6,7 +6,7 @@ from systolith_hw import Code, Output
 from . import golden
 from .device import completion_error
 from .operands import row_strides
-from .records import Record, add_counters
+from .records import Record, add_counters, shares
 
 __all__ = ["Pending"]
 
@@ -145,6 +145,7 @@ class Pending:
             self.descriptors,
             add_counters(completion.counters for _, completion, _ in ended),
             sum(seconds for _, _, seconds in ended),
+            shares(completion for _, completion, _ in ended),
         )
         device.trace.append(self.record)
 

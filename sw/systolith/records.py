@@ -4,9 +4,44 @@ import collections
 import dataclasses
 from typing import NamedTuple
 
-from systolith_hw import ArrayConfig, BLayout, Counters, Descriptor, Output
+from systolith_hw import ArrayConfig, BLayout, Completion, Counters, Descriptor, Output
 
-__all__ = ["Record", "Trace"]
+from .errors import DeviceError
+
+__all__ = ["PoolCompletion", "Record", "Share", "Trace", "shares"]
+
+
+class Share(NamedTuple):
+    """What one device of a pool did of a GEMM.
+
+    Members
+    -------
+    run : int
+        Number of the pool's run; devices work at the same time in one run, and runs follow each other.
+    device : int
+        Number of the device in its pool.
+    cycles : int or None
+        Charged to this GEMM there; ``None`` on a target that has no notion of cycles.
+    """
+
+    run: int
+    device: int
+    cycles: int | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PoolCompletion(Completion):
+    """What the devices of a pool report together of one descriptor, or of its parts.
+
+    Parameters
+    ----------
+    shares : tuple of Share
+    error : DeviceError or None
+        Why there is no completion, where ``code`` is pending.
+    """
+
+    shares: tuple[Share, ...]
+    error: DeviceError | None = None
 
 
 class Record(NamedTuple):
@@ -28,7 +63,10 @@ class Record(NamedTuple):
     counters : Counters or None
         Cycles of all its descriptors; ``None`` on a target that has no notion of cycles.
     seconds : float
-        Time that the target took. Descriptors in one queue overlap: each gets its share by cycles.
+        Time that the target took. Descriptors in one queue overlap: each gets its share by cycles. The
+        devices of a pool add up.
+    shares : tuple of Share
+        Which devices of a pool ran it; empty on a device alone.
     """
 
     label: str
@@ -43,6 +81,7 @@ class Record(NamedTuple):
     descriptors: tuple[Descriptor, ...]
     counters: Counters | None
     seconds: float
+    shares: tuple[Share, ...] = ()
 
     @property
     def macs(self):
@@ -88,6 +127,34 @@ class Trace(collections.UserList):
         return None if counters is None else counters.total
 
     @property
+    def device_cycles(self):
+        """Cycles of each device of a pool, a dict by its number; ``None`` if a GEMM has none.
+
+        What ran on a device alone is device 0's.
+        """
+        total = collections.Counter()
+        for by_device in self._runs():
+            total.update(by_device)
+        return None if self.cycles is None else dict(sorted(total.items()))
+
+    @property
+    def makespan_cycles(self):
+        """Cycles until the last device was done, summed over a pool's runs; ``None`` if a GEMM has none.
+
+        On a device alone they are :attr:`cycles`.
+        """
+        return None if self.cycles is None else sum(max(by_device.values()) for by_device in self._runs())
+
+    def _runs(self):
+        """For every run the cycles by device; what ran on a device alone is one run."""
+        runs = {}
+        for record in self.data:
+            for run, device, cycles in record.shares or ((None, 0, record.cycles),):
+                by_device = runs.setdefault(run, collections.Counter())
+                by_device[device] += cycles or 0
+        return runs.values()
+
+    @property
     def roofline_cycles(self):
         """Fewest cycles possible: the sum over the GEMMs."""
         return sum(record.roofline_cycles for record in self.data)
@@ -126,6 +193,11 @@ class Trace(collections.UserList):
         for record in self.data:
             groups.setdefault(key(record), Trace()).append(record)
         return groups
+
+
+def shares(completions):
+    """The shares of some completions: none, unless they are a pool's."""
+    return tuple(share for each in completions if isinstance(each, PoolCompletion) for share in each.shares)
 
 
 _COUNTER_NAMES = tuple(field.name for field in dataclasses.fields(Counters))
