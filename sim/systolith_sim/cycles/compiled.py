@@ -27,8 +27,7 @@ def load_model(folder=None):
     Returns
     -------
     callable
-        From a setup record, descriptor records and the cycles in which they become available to the records
-        of the jobs and of the descriptors' progress. Raises CacheError as well.
+        :func:`.kernel.model.predict` but for its first argument. Raises CacheError as well.
 
     Raises
     ------
@@ -46,16 +45,17 @@ def load_model(folder=None):
         place.mkdir(parents=True, exist_ok=True)
         run = _cached(model.run, place)
 
-    def run_model(setup, descriptors, available):
-        state = model.make_model(setup, descriptors, available)
-        if not run.signatures:
-            # Two processes that need it compile it once.
-            with _explained(place), filelock.FileLock(place / "lock"):
-                ended = run(state)
-        else:
-            ended = run(state)
-        assert ended, f"the model stopped: {setup}, {descriptors}, {available}"
-        return state.jobs.table[: state.jobs.counts["dispatched"]], state.reads.fetch.progress
+    compiled = False
+
+    def run_model(*arguments):
+        nonlocal compiled
+        if compiled:
+            return model.predict(run, *arguments)
+        # Two processes that need it compile it once.
+        with _explained(place), filelock.FileLock(place / "lock"):
+            results = model.predict(run, *arguments)
+        compiled = True
+        return results
 
     return run_model
 

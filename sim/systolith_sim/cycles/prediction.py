@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import numpy as np
 from systolith_hw.descriptor import Counters
 
 from systolith_sim.timing import DEFAULT_TIMING
@@ -11,9 +12,6 @@ from .compiled import load_model
 from .setup import descriptor_records, setup_record
 
 __all__ = ["Prediction", "predict", "predict_completions"]
-
-_WAITS = ("compute", "wait_a", "wait_b", "wait_output")
-_NOTHING = Counters(total=0, compute=0, wait_a=0, wait_b=0, wait_output=0, fill=0, drain=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,12 +107,22 @@ def predict_completions(
     if not descriptors:
         return []
     setup = setup_record(config, timing, ring_base=ring_base, ring_slots=ring_slots, first_index=first_index)
-    jobs, progress = load_model()(setup, descriptor_records(config, descriptors), available)
-    results = [Prediction(counters=_NOTHING, completed_cycle=each) for each in progress["recorded"].tolist()]
-    for job in jobs:
-        index = int(job["descriptor"])
-        results[index] = dataclasses.replace(results[index], counters=_counters(job))
-    return results
+    records = descriptor_records(config, descriptors)
+    results = load_model()(setup, records, np.array(available, np.int64))
+    return [_prediction(*result) for result in results.tolist()]
+
+
+def _prediction(completed_cycle, total, compute, wait_a, wait_b, wait_output, fill, drain):
+    counters = Counters(
+        total=total,
+        compute=compute,
+        wait_a=wait_a,
+        wait_b=wait_b,
+        wait_output=wait_output,
+        fill=fill,
+        drain=drain,
+    )
+    return Prediction(counters=counters, completed_cycle=completed_cycle)
 
 
 def _check_available(available, count):
@@ -125,11 +133,3 @@ def _check_available(available, count):
     for before, after in itertools.pairwise(available):
         if after < before:
             raise ValueError(f"available must not decrease, as from {before} to {after}")
-
-
-def _counters(job):
-    """What a job is charged from the end of the charge before it, or of idleness, to its own."""
-    before, begin, end = (int(job[name]) for name in ("before", "begin", "end"))
-    waits = {name: int(job[name]) for name in _WAITS}
-    total, fill = end - before, begin - before
-    return Counters(total=total, fill=fill, drain=total - fill - sum(waits.values()), **waits)

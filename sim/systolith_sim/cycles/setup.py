@@ -18,13 +18,21 @@ from systolith_hw.read_dma import ReadDma
 from systolith_hw.row_feeder import RowFeeder
 from systolith_hw.weight_feeder import WeightFeeder
 
-__all__ = ["descriptor_records", "setup_record"]
+__all__ = ["DESCRIPTOR", "descriptor_records", "setup_record"]
 
 _COPIED = (
     *("m", "k", "n", "batch", "m_block", "parameters"),
     *("a_address", "b_address", "d_address", "parameter_address", "a_stride", "b_stride", "d_stride"),
     *("a_batch_stride", "b_batch_stride", "d_batch_stride"),
 )
+_DERIVED = {
+    "runs": lambda config, descriptor: descriptor.check(config) is Reject.NONE,
+    "by_column": lambda _, descriptor: descriptor.b_layout is BLayout.NK,
+    "result_bytes": lambda _, descriptor: 1 if descriptor.output is Output.INT8 else 4,
+}
+
+DESCRIPTOR = np.dtype([(name, np.int64) for name in (*_COPIED, *_DERIVED)])
+"""Of one descriptor; ``runs`` tells whether the device runs it or rejects it."""
 
 
 def setup_record(config, timing, *, ring_base, ring_slots, first_index):
@@ -39,7 +47,7 @@ def setup_record(config, timing, *, ring_base, ring_slots, first_index):
 
     Returns
     -------
-    numpy.void
+    ``(1,)`` array of records
     """
     values = {
         **_hardware(config),
@@ -57,7 +65,7 @@ def setup_record(config, timing, *, ring_base, ring_slots, first_index):
         "record_bytes": RECORD_BYTES,
         "parameter_bytes": PARAMETER_BYTES,
     }
-    return np.array([tuple(values.values())], _layout(tuple(values)))[0]
+    return np.array([tuple(values.values())], _layout(tuple(values)))
 
 
 def descriptor_records(config, descriptors):
@@ -70,11 +78,9 @@ def descriptor_records(config, descriptors):
 
     Returns
     -------
-    numpy.ndarray
-        A record for each. ``runs`` tells whether the device runs it or rejects it.
+    ``(count,)`` array of DESCRIPTOR
     """
-    records = [_descriptor(config, each) for each in descriptors]
-    return np.concatenate(records)
+    return np.frombuffer(bytearray().join(_descriptor(config, each) for each in descriptors), DESCRIPTOR)
 
 
 @functools.cache
@@ -84,13 +90,9 @@ def _layout(names):
 
 @functools.lru_cache(maxsize=4096)
 def _descriptor(config, descriptor):
-    values = {
-        **{name: getattr(descriptor, name) for name in _COPIED},
-        "runs": descriptor.check(config) is Reject.NONE,
-        "by_column": descriptor.b_layout is BLayout.NK,
-        "result_bytes": 1 if descriptor.output is Output.INT8 else 4,
-    }
-    return np.array([tuple(values.values())], _layout(tuple(values)))
+    copied = [getattr(descriptor, name) for name in _COPIED]
+    derived = [derive(config, descriptor) for derive in _DERIVED.values()]
+    return np.array((*copied, *derived), np.int64).tobytes()
 
 
 @functools.cache

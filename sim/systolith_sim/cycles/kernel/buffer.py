@@ -6,32 +6,32 @@ import numpy as np
 
 from .base import ALWAYS, NEVER, fields, jit
 
-STATE = fields("lines arrived taken reserved passed head segments")
+BUFFER = fields("lines arrived taken reserved passed head segments")
 """Rows arrived and taken; lines reserved; lines of the segments before ``head``; segments."""
 
 
+MAX_LINES = 16384
+"""Of ``ArrayConfig.a_buffer_lines`` and ``.b_buffer_lines``."""
+
+RINGS = fields(
+    "", arrivals=(np.int64, MAX_LINES), starts=(np.int64, 2 * MAX_LINES), sizes=(np.int64, 2 * MAX_LINES)
+)
+"""Of the latest rows, when they can be seen; runs of lines that become free, one a cycle. No more runs are
+remembered than there are lines, and the one that is being used up."""
+
+
 class Buffer(NamedTuple):
-    """The state; of the latest rows, when they can be seen; runs of lines that become free, one a cycle."""
+    """The state, and the rings, of which nothing is read that was not written."""
 
     state: np.void
-    arrivals: np.ndarray
-    starts: np.ndarray
-    sizes: np.ndarray
-
-
-def make_buffer(lines):
-    """An empty buffer of so many lines, a power of two."""
-    state = np.zeros(1, STATE)[0]
-    state["lines"] = lines
-    # No more runs are remembered than there are lines, and the one that is being used up.
-    return Buffer(state, *(np.zeros(size, np.int64) for size in (lines, 2 * lines, 2 * lines)))
+    rings: np.void
 
 
 @jit
 def arrive(buffer, cycle):
     """A row is there, visible to the consumer from ``cycle`` on."""
     state = buffer.state
-    buffer.arrivals[state.arrived & (state.lines - 1)] = cycle
+    buffer.rings.arrivals[state.arrived & (state.lines - 1)] = cycle
     state.arrived += 1
 
 
@@ -40,7 +40,7 @@ def ready(buffer, rows):
     """When ``rows`` rows are there that have not been taken."""
     state = buffer.state
     last = state.taken + rows - 1
-    return NEVER if last >= state.arrived else buffer.arrivals[last & (state.lines - 1)]
+    return NEVER if last >= state.arrived else buffer.rings.arrivals[last & (state.lines - 1)]
 
 
 @jit
@@ -55,12 +55,12 @@ def release(buffer, cycle, lines):
     state = buffer.state
     mask = 2 * state.lines - 1
     last = state.segments - 1 & mask
-    if state.segments and buffer.starts[last] + buffer.sizes[last] == cycle:
-        buffer.sizes[last] += lines
+    if state.segments and buffer.rings.starts[last] + buffer.rings.sizes[last] == cycle:
+        buffer.rings.sizes[last] += lines
     else:
         new = state.segments & mask
-        buffer.starts[new] = cycle
-        buffer.sizes[new] = lines
+        buffer.rings.starts[new] = cycle
+        buffer.rings.sizes[new] = lines
         state.segments += 1
 
 
@@ -75,12 +75,12 @@ def free(buffer, lines):
     if state.segments == 0:
         return NEVER
     # The last segment may still grow.
-    while state.passed + buffer.sizes[state.head & mask] < releases:
+    while state.passed + buffer.rings.sizes[state.head & mask] < releases:
         if state.head + 1 == state.segments:
             return NEVER
-        state.passed += buffer.sizes[state.head & mask]
+        state.passed += buffer.rings.sizes[state.head & mask]
         state.head += 1
-    return buffer.starts[state.head & mask] + (releases - state.passed)
+    return buffer.rings.starts[state.head & mask] + (releases - state.passed)
 
 
 @jit

@@ -7,6 +7,14 @@ CHANNEL = fields("numerator denominator last free_ticks")
 
 
 @jit
+def set_up(channel, numerator, denominator):
+    """Nothing has been transferred."""
+    channel.numerator = numerator
+    channel.denominator = denominator
+    channel.last = -1
+
+
+@jit
 def transfer(channel, ready, beats):
     """Transfer beats, the first not before ``ready``; the cycle of the last. As ``harness/rate.hpp``."""
     if channel.numerator == channel.denominator:

@@ -1,75 +1,84 @@
 """The completion: ends descriptors in order, and says what each is charged."""
 
 from . import fetch as fetches
-from . import write
+from . import jobs, write
 from .base import ALWAYS, NEVER, fields, jit
 
-COMPLETION = fields("number writing free idle_until")
+COMPLETION = fields("number writing free charged_until")
 """Descriptors that ended; whether the last one's record is being written; when the next may be looked at;
-the last cycle in which everything submitted had ended."""
+the last cycle that is charged to a job that has ended, or to none as everything submitted had ended."""
+
+RESULT = fields("completed total compute wait_a wait_b wait_output fill drain")
+"""Of one descriptor, when its completion is seen by the host, and its counters; zero if it is rejected."""
 
 
+@jit
 def set_up(completion, first_available):
     """Begin before the first descriptor."""
-    completion["free"] = ALWAYS
-    completion["idle_until"] = first_available - 1
+    completion.free = ALWAYS
+    completion.charged_until = first_available - 1
 
 
 @jit
-def done(completion, queue):
+def done(fetch, completion):
     """Whether every descriptor has ended, and its record is written."""
-    return completion.number == len(queue.descriptors) and not completion.writing
+    return completion.number == fetch.count and not completion.writing
 
 
 @jit
-def next_end(setup, queue, fetch, completion):
+def next_end(setup, queue, fetch, completion, descriptors):
     """When the next descriptor's end is seen, as things stand."""
-    number, ended = completion.number, queue.counts.ended
-    if completion.writing or number >= fetch.state.dispatched:
+    number = completion.number
+    if completion.writing or number >= fetch.dispatched:
         return NEVER
-    valid = max(fetch.progress[number].dispatched + setup.queue, completion.free)
-    if not queue.descriptors[number].runs:
+    valid = max(fetch.dispatched_at[number % fetches.RING] + setup.queue, completion.free)
+    if not descriptors[number].runs:
         return valid
-    return max(valid, queue.table[ended].stored) if ended < queue.counts.stored else NEVER
+    if queue.ended == queue.stored:
+        return NEVER
+    return max(valid, queue.ring[queue.ended % jobs.RING].stored)
 
 
 @jit
-def close(setup, queue, fetch, writes, completion, cycle):
+def close(setup, queue, writes, completion, descriptors, available, results, cycle):
     """A descriptor's end is seen in this cycle."""
     number = completion.number
     end = cycle
-    if queue.descriptors[number].runs:
-        end = max(cycle, _charge(queue, completion, cycle) + setup.queue)
+    if descriptors[number].runs:
+        charged_until = _charge(queue, completion, results[number], cycle)
+        end = max(cycle, charged_until + setup.queue)
     write.offer_record(writes, end + 1, fetches.slot(setup, number) + setup.record_bytes)
     completion.writing = True
     completion.number += 1
-    if completion.number < len(fetch.progress):
-        available = fetch.progress[completion.number].available
-        if available > end + 1:
-            completion.idle_until = available - 1
+    if completion.number < len(available) and available[completion.number] > end + 1:
+        completion.charged_until = available[completion.number] - 1
 
 
 @jit
-def _charge(queue, completion, cycle):
-    """The job in charge has completed; the last cycle that it is charged."""
-    ended = queue.counts.ended
-    following = ended + 1
-    handed_on = following < queue.counts.begun and queue.table[following].begin < cycle
-    job = queue.table[ended]
-    job.before = completion.idle_until
-    if ended:
-        job.before = max(job.before, queue.table[ended - 1].end)
-    job.end = queue.table[following].begin if handed_on else cycle
-    queue.counts.ended += 1
-    return job.end
+def _charge(queue, completion, result, cycle):
+    """The job in charge has completed: what it is charged, and the last cycle of that."""
+    job = queue.ring[queue.ended % jobs.RING]
+    queue.ended += 1
+    end = cycle
+    if queue.ended < queue.begun:
+        # The next one may have been handed the charge already.
+        end = min(end, queue.ring[queue.ended % jobs.RING].begin)
+    result.total = end - completion.charged_until
+    result.fill = job.begin - completion.charged_until
+    result.compute = job.compute
+    result.wait_a = job.wait_a
+    result.wait_b = job.wait_b
+    result.wait_output = job.wait_output
+    waits = job.compute + job.wait_a + job.wait_b + job.wait_output
+    result.drain = result.total - result.fill - waits
+    completion.charged_until = end
+    return end
 
 
 @jit
-def recorded(fetch, completion, sent, response):
+def recorded(fetch, completion, results, sent, response):
     """The last beat of the record is sent and its response given in these cycles."""
-    progress = fetch.progress[fetch.state.released]
-    progress.released = sent
-    progress.recorded = response + 2
-    fetch.state.released += 1
+    results[completion.number - 1].completed = response + 2
+    fetches.release(fetch, sent)
     completion.free = sent + 1
     completion.writing = False

@@ -1,48 +1,40 @@
 """The descriptor fetch."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from . import jobs
 from .base import NEVER, fields, jit
 
-STATE = fields("dispatched released")
-"""Descriptors dispatched, and those whose slot is free again."""
+RING = 16
+"""Descriptors that are remembered; more than can be in flight."""
 
-PROGRESS = fields("available dispatched released recorded")
-"""Of one descriptor, when: the doorbell was rung for it, it is dispatched, the last beat of its record is
-sent, its completion is seen by the host."""
-
-
-class Fetch(NamedTuple):
-    """The state, and the progress of every descriptor."""
-
-    state: np.void
-    progress: np.ndarray
+FETCH = fields(
+    "count dispatched released available", dispatched_at=(np.int64, RING), released_at=(np.int64, RING)
+)
+"""Descriptors in all, those dispatched, and those whose slot is free again; when the doorbell is rung for the
+next; of each, when it is dispatched, and its slot is released."""
 
 
-def make_fetch(available):
-    """Before the first descriptor."""
-    progress = np.zeros(len(available), PROGRESS)
-    progress["available"] = available
-    return Fetch(np.zeros(1, STATE)[0], progress)
+@jit
+def set_up(fetch, available):
+    """Begin before the first descriptor."""
+    fetch.count = len(available)
+    fetch.available = available[0]
 
 
 @jit
 def valid(setup, fetch):
     """When the next request is offered."""
-    state, progress = fetch.state, fetch.progress
-    number = state.dispatched
-    if number == len(progress):
+    number = fetch.dispatched
+    if number == fetch.count:
         return NEVER
-    idle = progress[number].available
+    idle = fetch.available
     if number:
-        idle = max(idle, progress[number - 1].dispatched + 1)
+        idle = max(idle, fetch.dispatched_at[(number - 1) % RING] + 1)
     holder = number - setup.descriptor_slots
     if holder < 0:
         return idle
-    return max(idle, progress[holder].released + 1) if holder < state.released else NEVER
+    return max(idle, fetch.released_at[holder % RING] + 1) if holder < fetch.released else NEVER
 
 
 @jit
@@ -52,11 +44,20 @@ def slot(setup, number):
 
 
 @jit
-def read(setup, queue, fetch, cycle):
+def read(setup, queue, fetch, descriptors, available, cycle):
     """The last beat is on R in this cycle: collected, checked, dispatched."""
-    number = fetch.state.dispatched
+    number = fetch.dispatched
     dispatched = cycle + setup.read_dma + 2
-    fetch.progress[number].dispatched = dispatched
-    fetch.state.dispatched += 1
-    if queue.descriptors[number].runs:
-        jobs.dispatch(queue, number, dispatched + setup.queue)
+    fetch.dispatched_at[number % RING] = dispatched
+    fetch.dispatched += 1
+    if fetch.dispatched < fetch.count:
+        fetch.available = available[fetch.dispatched]
+    if descriptors[number].runs:
+        jobs.dispatch(queue, descriptors[number], dispatched + setup.queue)
+
+
+@jit
+def release(fetch, cycle):
+    """The last beat of the oldest descriptor's record is sent in this cycle."""
+    fetch.released_at[fetch.released % RING] = cycle
+    fetch.released += 1

@@ -7,10 +7,10 @@ import numpy as np
 from . import buffer as buffers
 from . import jobs, walk
 from .base import ALWAYS, NEVER, fields, jit
-from .buffer import Buffer, make_buffer
+from .buffer import Buffer
 from .walk import PANEL, WALK
 
-STATE = fields(
+LOADER = fields(
     "job active staged walking job_ready offered stage_free staged_at done valid",
     walk=WALK,
     next=PANEL,
@@ -27,13 +27,14 @@ class Loader(NamedTuple):
     buffer: Buffer
 
 
-def make_loader(setup, *, of_b):
-    """A loader before the first job."""
-    state = np.zeros(1, STATE)[0]
-    walk.set_up(state["walk"], setup, of_b=of_b)
-    state["offered"] = state["valid"] = NEVER
-    state["stage_free"] = state["done"] = ALWAYS
-    return Loader(state, make_buffer(setup["b_buffer_lines" if of_b else "a_buffer_lines"]))
+@jit
+def set_up(setup, loader, of_b):
+    """Begin before the first job."""
+    state = loader.state
+    walk.set_up(setup, state.walk, of_b)
+    loader.buffer.state.lines = setup.b_buffer_lines if of_b else setup.a_buffer_lines
+    state.offered = state.valid = NEVER
+    state.stage_free = state.done = ALWAYS
 
 
 @jit

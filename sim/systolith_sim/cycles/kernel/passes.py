@@ -13,11 +13,12 @@ PASSES = fields(
 issued, the rows issued last have left the accumulators; constants."""
 
 
-def set_up(passes, setup):
+@jit
+def set_up(setup, passes):
     """Begin before the first job."""
-    passes["recovered"] = ALWAYS
-    passes["line_end"] = (1 << setup["line_log2"]) - setup["rows"]
-    passes["group"] = setup["burst_lines"] << setup["line_log2"]
+    passes.recovered = ALWAYS
+    passes.line_end = (1 << setup.line_log2) - setup.rows
+    passes.group = setup.burst_lines << setup.line_log2
 
 
 @jit
@@ -32,15 +33,15 @@ def settle(setup, queue, done, buffer, feeder, passes):
 @jit
 def _step(setup, queue, done, buffer, feeder, passes):
     if not passes.active:
-        accepted = jobs.accept(queue, queue.counts.begun, passes.job_ready)
+        accepted = jobs.accept(queue, queue.begun, passes.job_ready)
         if accepted == NEVER:
             return False
-        nest.load(passes.nest, jobs.descriptor(queue, queue.counts.begun), setup.rows, setup.columns)
-        queue.table[queue.counts.begun].begin = accepted
-        queue.counts.begun += 1
+        nest.load(passes.nest, jobs.descriptor(queue, queue.begun), setup.rows, setup.columns)
+        queue.ring[queue.begun % jobs.RING].begin = accepted
+        queue.begun += 1
         passes.next = accepted + 1
         passes.active = True
-    job = queue.table[queue.counts.begun - 1]
+    job = queue.ring[(queue.begun - 1) % jobs.RING]
     if passes.row == 0:
         return _begin_pass(setup, job, done, buffer, feeder, passes)
     return _later_row(setup, job, done, buffer, passes)

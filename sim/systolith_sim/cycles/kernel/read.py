@@ -5,37 +5,35 @@ from typing import NamedTuple
 import numpy as np
 
 from . import buffer as buffers
+from . import channel, fifo, loader
 from . import fetch as fetches
-from . import fifo, loader
 from .base import ALWAYS, NEVER, fields, jit
 from .channel import CHANNEL, first_burst, transfer
-from .fetch import Fetch
-from .fifo import Fifo, make_fifo
-from .loader import Loader, make_loader
+from .fifo import FIFO
+from .loader import Loader
 
-STATE = fields("splitter_free", channel=CHANNEL)
-"""When the burst splitter is free, and the data channel."""
+READ_DMA = fields("splitter_free", channel=CHANNEL, pending=FIFO)
+"""When the burst splitter is free, the data channel, and the rows that are waited for."""
 
 
 class Reads(NamedTuple):
-    """The state, the rows that are waited for, and the three that ask."""
+    """The state, and the three that ask."""
 
     state: np.void
-    pending: Fifo
-    fetch: Fetch
+    fetch: np.void
     a: Loader
     b: Loader
 
 
-def make_reads(setup, fetch):
-    """Before the first request."""
-    state = np.zeros(1, STATE)[0]
-    state["splitter_free"] = ALWAYS
-    for name in ("numerator", "denominator"):
-        state["channel"][name] = setup[f"read_{name}"]
-    state["channel"]["last"] = -1
-    pending = make_fifo(setup["outstanding"], setup["queue"])
-    return Reads(state, pending, fetch, make_loader(setup, of_b=False), make_loader(setup, of_b=True))
+@jit
+def set_up(setup, reads):
+    """Begin before the first request."""
+    state = reads.state
+    loader.set_up(setup, reads.a, False)
+    loader.set_up(setup, reads.b, True)
+    state.splitter_free = ALWAYS
+    channel.set_up(state.channel, setup.read_numerator, setup.read_denominator)
+    fifo.set_up(state.pending, setup.outstanding, setup.queue)
 
 
 @jit
@@ -46,14 +44,20 @@ def next_grant(setup, reads):
 
 @jit
 def grant(setup, queue, reads, limit):
-    """Grant requests up to ``limit``, and as far as what is read cannot yet change who is next."""
+    """Grant requests up to ``limit``, and as far as what is read cannot yet change who is next.
+
+    The cycle of the last beat if a descriptor was read, after which nothing more is granted; else ``NEVER``.
+    """
     descriptor = fetches.valid(setup, reads.fetch)
     cycle = _next_grant(reads, descriptor)
     while cycle <= limit:
-        if _grant_one(setup, queue, reads, cycle, descriptor, limit):
+        if descriptor <= cycle:
+            address = fetches.slot(setup, reads.fetch.dispatched)
+            return _read(setup, reads, cycle, address, setup.record_bytes >> setup.bus_log2)
+        if _grant_loader(setup, queue, reads, cycle, min(limit + 1, descriptor)):
             limit = min(limit, cycle + setup.read_latency + setup.read_dma + 2)
-            descriptor = fetches.valid(setup, reads.fetch)
         cycle = _next_grant(reads, descriptor)
+    return NEVER
 
 
 @jit
@@ -61,29 +65,26 @@ def _next_grant(reads, descriptor):
     valid = min(descriptor, reads.a.state.valid, reads.b.state.valid)
     if valid == NEVER:
         return NEVER
-    return max(valid, reads.state.splitter_free, fifo.writable(reads.pending))
+    return max(valid, reads.state.splitter_free, fifo.writable(reads.state.pending))
 
 
 @jit
-def _grant_one(setup, queue, reads, cycle, descriptor, limit):
+def _grant_loader(setup, queue, reads, cycle, until):
     """Whether anyone may go on when the data are there: B is used a panel at a time."""
     a, b = reads.a, reads.b
-    if descriptor <= cycle:
-        address = fetches.slot(setup, reads.fetch.state.dispatched)
-        beats = setup.record_bytes >> setup.bus_log2
-        fetches.read(setup, queue, reads.fetch, _read(setup, reads, cycle, address, beats))
-        return True
-    if a.state.valid <= cycle and (b.state.valid > cycle or _a_first(reads)):
+    a_first = _a_first(reads)
+    if a.state.valid <= cycle and (b.state.valid > cycle or a_first):
         _read_row(setup, reads, a, cycle)
         loader.grant(setup, queue, a, cycle)
         return True
     # The rest of the panel, until another request goes before it.
-    until = min(limit + 1, descriptor, a.state.valid if _a_first(reads) else NEVER)
+    if a_first:
+        until = min(until, a.state.valid)
     while True:
         _read_row(setup, reads, b, cycle)
         if loader.grant(setup, queue, b, cycle):
             return True
-        cycle = max(b.state.valid, reads.state.splitter_free, fifo.writable(reads.pending))
+        cycle = max(b.state.valid, reads.state.splitter_free, fifo.writable(reads.state.pending))
         if cycle >= until:
             return False
 
@@ -115,6 +116,6 @@ def _read(setup, reads, cycle, address, beats):
     if first < beats:
         state.splitter_free += 1
         end = transfer(state.channel, state.splitter_free + setup.read_latency, beats - first)
-    fifo.write(reads.pending, cycle)
-    fifo.pop(reads.pending, end + setup.read_dma)
+    fifo.write(reads.state.pending, cycle)
+    fifo.pop(reads.state.pending, end + setup.read_dma)
     return end

@@ -24,10 +24,10 @@ may be accepted, the next row, and the latest of each; of every row, when it cam
 written; of every group, when it came how far and whether it is its row's last."""
 
 
+@jit
 def set_up(store):
     """Begin before the first job."""
-    for name in ("entered_last", "granted_last", "popped_last", "sent_last"):
-        store[name] = ALWAYS
+    store.entered_last = store.granted_last = store.popped_last = store.sent_last = ALWAYS
 
 
 @jit

@@ -14,11 +14,12 @@ WALK = fields("of_b group fetch block parameters_next", nest=NEST)
 the next panel's block, and whether it is epilogue parameters."""
 
 
-def set_up(walk, setup, *, of_b):
+@jit
+def set_up(setup, walk, of_b):
     """Begin before the first job."""
-    walk["of_b"] = of_b
-    walk["group"] = setup["burst_lines"] << setup["line_log2"]
-    walk["fetch"] = max(1 << setup["bus_log2"], setup["columns"])
+    walk.of_b = of_b
+    walk.group = setup.burst_lines << setup.line_log2
+    walk.fetch = max(1 << setup.bus_log2, setup.columns)
 
 
 @jit

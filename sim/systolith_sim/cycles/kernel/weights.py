@@ -13,12 +13,14 @@ WEIGHTS = fields(
 be read, the array can take a tile, the one in it can be swapped in; constants."""
 
 
-def set_up(weights, setup):
+@jit
+def set_up(setup, weights):
     """Begin before the first job."""
-    weights["array_free"], weights["ready_at"] = ALWAYS, NEVER
-    weights["line_end"] = (1 << setup["line_log2"]) - setup["rows"]
-    weights["group"] = setup["burst_lines"] << setup["line_log2"]
-    weights["gap"] = 1 + max(0, setup["swap_to_load"] - 1)
+    weights.array_free = ALWAYS
+    weights.ready_at = NEVER
+    weights.line_end = (1 << setup.line_log2) - setup.rows
+    weights.group = setup.burst_lines << setup.line_log2
+    weights.gap = 1 + max(0, setup.swap_to_load - 1)
 
 
 @jit
