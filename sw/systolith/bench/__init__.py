@@ -1,5 +1,1 @@
-"""Measurements of what the design document promises."""
-
-from .gemm import GemmCase, GemmResult, gemm_cases, run_gemm_case
-
-__all__ = ["GemmCase", "GemmResult", "gemm_cases", "run_gemm_case"]
+"""Measurements of what the design promises, one a module; the figures are what ``systolith bench`` prints."""

@@ -11,7 +11,7 @@ from systolith.operands import pack_parameters, row_strides
 from systolith.records import add_counters
 from systolith.tiling import m_block
 
-__all__ = ["GemmCase", "GemmResult", "gemm_cases", "run_gemm_case"]
+__all__ = ["QUEUE", "GemmCase", "GemmResult", "gemm_cases", "run_gemm_case"]
 
 QUEUE = 8
 """Descriptors in a queue."""
@@ -119,6 +119,8 @@ class GemmResult:
         Cycles charged to each descriptor.
     mismatches : int
         Elements of D that are wrong.
+    elements : int
+        Processing elements of the array.
     """
 
     case: GemmCase
@@ -127,11 +129,18 @@ class GemmResult:
     counters: Counters
     each: tuple
     mismatches: int
+    elements: int
 
     @property
     def ratio(self):
         """Cycles over the fewest possible."""
         return self.cycles / self.roofline_cycles
+
+    @property
+    def utilization(self):
+        """Multiply-accumulates over those that the array could do in the cycles."""
+        case = self.case
+        return QUEUE * case.batch * case.m * case.k * case.n / (self.cycles * self.elements)
 
     @property
     def passed(self):
@@ -154,6 +163,7 @@ class GemmResult:
             "roofline_cycles": self.roofline_cycles,
             "ratio": self.ratio,
             "floor": case.floor,
+            "utilization": self.utilization,
             "passed": self.passed,
             "mismatches": self.mismatches,
             "counters": self.counters.parts,
@@ -284,6 +294,7 @@ def run_gemm_case(device, case, *, seed=0):
         counters=counters,
         each=tuple(completion.counters.total for completion in completions),
         mismatches=mismatches,
+        elements=config.rows * config.columns,
     )
 
 

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from systolith.bench import gemm_cases, run_gemm_case
+from systolith.bench.gemm import QUEUE, gemm_cases, run_gemm_case
+from systolith.bench.gemm_groups import PEERS, case_name, gemm_groups
 from systolith.device import open_device
 
 from .options import Json, parse_array
-from .output import finish, number, results, table
+from .output import finish, number, percent, results, table
 
 __all__ = ["bench_gemm"]
 
@@ -50,12 +51,15 @@ def bench_gemm(
     missed = [row for row in rows if not row["passed"]]
     data = {
         "latency_cycles": LATENCY_CYCLES,
+        "queue": QUEUE,
         "seed": seed,
         "cases": len(rows),
         "missed": len(missed),
         "worst": {
             name: max((row["ratio"] for row in rows if row["kind"] == name), default=None) for name in Kind
         },
+        "groups": gemm_groups(rows),
+        "peers": PEERS,
         "rows": rows,
     }
     finish(data, as_json=as_json, ok=bool(rows) and not missed, render=lambda: _render(data))
@@ -66,8 +70,7 @@ def _progress(line):
 
 
 def _name(row):
-    shape = f"{row['m']}×{row['k']}×{row['n']} {row['b_layout']} {row['out']}"
-    return f"{row['kind']} {row['batch']} × {shape}" if row["batch"] > 1 else f"{row['kind']} {shape}"
+    return f"{row['kind']} {case_name(row)}"
 
 
 def _render(data):
@@ -88,6 +91,24 @@ def _render(data):
                 *(number(value) for value in row["counters"].values()),
             )
         results.print(lines)
+    groups = table(
+        "By array and kind", "array", "kind", "cases", "median", "worst", "floor", "utilization", "worst case"
+    )
+    for group in data["groups"]:
+        least, median = group["least_utilization"], group["median_utilization"]
+        groups.add_row(
+            group["array"].partition("-")[0],
+            group["kind"],
+            number(group["cases"]),
+            f"{group['median_ratio']:.3f}",
+            f"{group['worst_ratio']:.3f}",
+            f"{group['floor']:.2f}",
+            f"{percent(median)}, least {percent(least)}",
+            group["worst_case"],
+        )
+    results.print(groups)
+    for peer in data["peers"]:
+        results.print(f"{peer['name']}: {peer['figure']} ({peer['source']})")
     wrong = sum(row["mismatches"] for row in data["rows"])
     results.print("every result is right" if not wrong else f"[bold red]{wrong} elements are wrong[/]")
     results.print(f"{data['missed']} of {data['cases']} cases miss their floor")

@@ -2,7 +2,7 @@
 
 import pytest
 from systolith import ArrayConfig
-from systolith.bench import gemm_cases
+from systolith.bench.gemm import gemm_cases
 
 
 def test_cases():
@@ -27,6 +27,10 @@ def test_bench_gemm(systolith):
         assert sum(row["counters"].values()) == row["cycles"] == sum(row["each"])
         assert row["passed"] == (row["cycles"] <= row["floor"] * row["roofline_cycles"])
     assert result.json["worst"]["attention"] == max(row["ratio"] for row in rows)
+    (group,) = result.json["groups"]
+    assert (group["kind"], group["cases"]) == ("attention", len(rows))
+    assert group["worst_ratio"] == result.json["worst"]["attention"]
+    assert {peer["name"] for peer in result.json["peers"]} == {"OpenGeMM", "RedMulE"}
 
 
 def test_bench_gemm_wrong(fails):
