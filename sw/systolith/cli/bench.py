@@ -4,6 +4,7 @@ import typer
 
 from .bench_cycles import bench_cycles
 from .bench_gemm import bench_gemm
+from .bench_pool import bench_pool
 from .bench_sim import bench_sim
 
 __all__ = ["bench"]
@@ -18,4 +19,5 @@ def group() -> None:
 
 bench.command("cycles")(bench_cycles)
 bench.command("gemm")(bench_gemm)
+bench.command("pool")(bench_pool)
 bench.command("sim")(bench_sim)
