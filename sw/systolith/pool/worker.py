@@ -74,7 +74,7 @@ class Worker:
                 stdout=subprocess.DEVNULL,
                 pass_fds=descriptors,
                 # Ctrl-C is for the parent: what it ends, it ends.
-                process_group=0,
+                start_new_session=True,
             )
         self._end = weakref.finalize(self, _end, self._process, self._channel, os.getpid())
         self.alive = self.starting = True
