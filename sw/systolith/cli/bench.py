@@ -2,6 +2,7 @@
 
 import typer
 
+from .bench_all import bench_all
 from .bench_cycles import bench_cycles
 from .bench_gemm import bench_gemm
 from .bench_pool import bench_pool
@@ -17,6 +18,7 @@ def group() -> None:
     """The figures that the design promises, measured."""
 
 
+bench.command("all")(bench_all)
 bench.command("cycles")(bench_cycles)
 bench.command("gemm")(bench_gemm)
 bench.command("pool")(bench_pool)
