@@ -127,6 +127,22 @@ def test_cycles_are_those_of_a_device_alone(rtl):
     assert rtl.trace.makespan_cycles == alone
 
 
+def test_cycles_of_the_model(rtl):
+    """Devices of target model take the cycles of those of target rtl, device by device."""
+    products = [(random(m, k), random(k, n)) for m, k, n in ((64, 64, 64), (33, 70, 20), (1, 100, 300))]
+    shares = []
+    with open_pool("model", CONFIG, workers=2, memory_bytes=1 << 20) as model:
+        for pool in (rtl, model):
+            for _ in range(2):
+                with pool.queue() as queue:
+                    pending = [queue.matmul(a, b) for a, b in products]
+                for (a, b), each in zip(products, pending, strict=True):
+                    np.testing.assert_array_equal(each.result(), gemm(a, b))
+            shares.append([[share[1:] for share in record.shares] for record in pool.trace])
+    assert shares[0] == shares[1]
+    assert {len(record.shares) for record in rtl.trace} == {1, 2}
+
+
 def test_packed_weight(rtl):
     """Packed once, used by all devices, also by new ones."""
     b, bias = random(48, 40), RNG.integers(-1000, 1000, 40, np.int32)
