@@ -6,6 +6,10 @@ __all__ = ["BENCHES", "Bench", "Figure"]
 
 TIMING_NOISE = 0.2
 """Share by which a ratio of two times may differ between two runs of the same programs."""
+HOST_NOISE = 0.5
+"""Of the host's share, which is small and measured once."""
+HOST_SHARE_FLOOR = 0.10
+"""Most of a forward's time that may pass outside the device."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,6 +119,35 @@ def _cycles_figures(data):
     return figures
 
 
+def _pool_figures(data):
+    figures = {}
+    for row in data["rows"]:
+        name = f"{_size(data['array'])} {data['workers']} devices, {row['work']}"
+        figures[f"{name}: throughput ÷ one device"] = Figure(
+            value=row["throughput_ratio"], floor=row["floor"], better="higher", noise=TIMING_NOISE
+        )
+        figures[f"{name}: cycles of one ÷ makespan"] = Figure(value=row["cycle_ratio"], better="higher")
+    wrong = sum(row["mismatches"] for row in data["rows"])
+    return figures | {"wrong elements": Figure(value=wrong, floor=0)}
+
+
+def _run_figures(data):
+    name = f"{_size(data['array'])} {data['model']}"
+    running = data["host_seconds"] + data["device_seconds"]
+    return {
+        f"{name}: host share of the time": Figure(
+            value=data["host_seconds"] / running, floor=HOST_SHARE_FLOOR, noise=HOST_NOISE
+        ),
+        f"{name}: cycles": Figure(value=data["cycles"]),
+        f"{name}: wrong products": Figure(value=len(data["mismatches"]), floor=0),
+    }
+
+
+def _run_tables(data):
+    shown = ("model", "array", "tokens", "gemms", "cycles", "roofline_cycles", "utilization")
+    return {name: data[name] for name in (*shown, "device_seconds", "host_seconds", "sim_hz")}
+
+
 def _without_rows(data):
     return {name: value for name, value in data.items() if name != "rows"}
 
@@ -125,5 +158,7 @@ BENCHES = {
         arguments=("bench", "sim", "--array", "16x16", "--array", "32x32"), figures=_sim_figures, tables=dict
     ),
     "cycles": Bench(arguments=("bench", "cycles"), figures=_cycles_figures, tables=dict),
+    "pool": Bench(arguments=("bench", "pool"), figures=_pool_figures, tables=dict),
+    "run": Bench(arguments=("run", "minilm", "--target", "rtl"), figures=_run_figures, tables=_run_tables),
 }
 """By name, in the order in which they run."""

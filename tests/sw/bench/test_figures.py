@@ -58,3 +58,27 @@ def test_cycles():
         "16x16 MiniLM layer, 32 tokens: cycle model ÷ rtl, speed": 250.0,
     }
     assert [figure.passed for figure in BENCHES["cycles"].figures(data).values()] == [True, False, True]
+
+
+def test_pool():
+    row = {"work": "one GEMM", "throughput_ratio": 1.6, "floor": 1.7, "cycle_ratio": 1.99, "mismatches": 0}
+    data = {"array": "16x16-axi128", "workers": 2, "rows": [row]}
+    assert values("pool", data) == {
+        "16x16 2 devices, one GEMM: throughput ÷ one device": 1.6,
+        "16x16 2 devices, one GEMM: cycles of one ÷ makespan": 1.99,
+        "wrong elements": 0,
+    }
+    assert [figure.passed for figure in BENCHES["pool"].figures(data).values()] == [False, True, True]
+
+
+def test_run():
+    data = {"array": "16x16-axi128", "model": "m", "host_seconds": 1.0, "device_seconds": 7.0}
+    data |= {"cycles": 100, "mismatches": ["a"], "similarities": [1.0]}
+    assert values("run", data) == {
+        "16x16 m: host share of the time": 0.125,
+        "16x16 m: cycles": 100,
+        "16x16 m: wrong products": 1,
+    }
+    assert [figure.passed for figure in BENCHES["run"].figures(data).values()] == [False, True, False]
+    shown = ("tokens", "gemms", "roofline_cycles", "utilization", "sim_hz")
+    assert "similarities" not in BENCHES["run"].tables(data | dict.fromkeys(shown))
