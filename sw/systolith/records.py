@@ -63,8 +63,8 @@ class Record(NamedTuple):
     counters : Counters or None
         Cycles of all its descriptors; ``None`` on a target that has no notion of cycles.
     seconds : float
-        Time that the target took. Descriptors in one queue overlap: each gets its share by cycles. The
-        devices of a pool add up.
+        Time that the target took. What runs at the same time, descriptors in one queue or devices of a
+        pool, gets its share: by cycles in the one case, by the time of each device in the other.
     shares : tuple of Share
         Which devices of a pool ran it; empty on a device alone.
     """

@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -110,6 +111,18 @@ def test_cycles(rtl):
     assert trace.cycles == sum(trace.device_cycles.values())
     assert trace.makespan_cycles == sum(max(share.cycles for share in record.shares) for record in trace)
     assert 1.7 * trace.makespan_cycles < 2 * alone
+
+
+def test_seconds(rtl):
+    """The devices work at the same time: together their products take no longer than the run does."""
+    products = [(random(32, 32), random(32, 32)) for _ in range(8)]
+    start = time.perf_counter()
+    with rtl.queue() as queue:
+        for a, b in products:
+            queue.matmul(a, b)
+    elapsed = time.perf_counter() - start
+    assert 0 < rtl.trace.seconds < elapsed
+    assert all(record.seconds > 0 for record in rtl.trace)
 
 
 def test_cycles_are_those_of_a_device_alone(rtl):

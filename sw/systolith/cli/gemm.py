@@ -11,7 +11,18 @@ from systolith.golden import requantize
 from systolith.matmul import matmul
 from systolith.report import total
 
-from .options import SEED_MAX, Array, Json, MemoryLatency, MemoryStall, Target, memory_facts, open_target
+from .options import (
+    SEED_MAX,
+    Array,
+    Devices,
+    Json,
+    MemoryLatency,
+    MemoryStall,
+    Target,
+    device_facts,
+    memory_facts,
+    open_target,
+)
 from .output import cycle_origin, finish, number, percent, results, table
 
 __all__ = ["gemm"]
@@ -46,6 +57,7 @@ def gemm(
     seed: Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Of the operands and of the stalls.")] = 0,
     target: Target = "rtl",
     array: Array = "16x16",
+    devices: Devices = 1,
     mem_latency: MemoryLatency = None,
     mem_stall: MemoryStall = None,
     as_json: Json = False,
@@ -56,7 +68,9 @@ def gemm(
         raise typer.BadParameter(
             f"A, B and the result may have {ELEMENTS_MAX:,} elements together, not {elements:,}"
         )
-    device = open_target(target, array, memory_latency=mem_latency, memory_stall=mem_stall, seed=seed)
+    device = open_target(
+        target, array, devices=devices, memory_latency=mem_latency, memory_stall=mem_stall, seed=seed
+    )
     with device:
         problem = random_problem(m=m, k=k, n=n, batch=batch, b_layout=b_layout, out=out, seed=seed)
         try:
@@ -88,6 +102,7 @@ def gemm(
         "first_mismatch": first,
         "descriptors": sum(len(record.descriptors) for record in device.trace),
     }
+    data |= device_facts(devices, device.trace)
     data |= memory_facts(target, memory_latency=mem_latency, memory_stall=mem_stall)
     data |= row.as_dict()
     finish(data, as_json=as_json, ok=not len(wrong), render=lambda: _render(data))
@@ -162,6 +177,11 @@ def _render(data):
         return
     ratio = f"{data['ratio']:.3f} × roofline {number(data['roofline_cycles'])}"
     results.print(f"{number(data['cycles'])} cycles, {ratio}, utilization {percent(data['utilization'])}")
+    if data["devices"] > 1:
+        each = ", ".join(map(number, data["device_cycles"]))
+        results.print(
+            f"{data['devices']} devices: {each}; {number(data['makespan_cycles'])} until the last was done"
+        )
     counters = table("Where the cycles went", "counter", "cycles", "share")
     for name, value in data["counters"].items():
         counters.add_row(name, number(value), percent(value / data["cycles"]))

@@ -6,16 +6,19 @@ import typer
 from systolith_hw import ArrayConfig
 
 from systolith.device import open_device
+from systolith.pool import open_pool
 from systolith.targets import TARGETS, check_target
 
 __all__ = [
     "SEED_MAX",
     "Array",
+    "Devices",
     "Json",
     "MemoryLatency",
     "MemoryStall",
     "Target",
     "check_options",
+    "device_facts",
     "memory_facts",
     "open_target",
     "parse_array",
@@ -38,6 +41,10 @@ Array = Annotated[
         metavar="RxC",
         help="Rows and columns of the array, or a whole configuration such as 16x16-axi64-a1024.",
     ),
+]
+Devices = Annotated[
+    int,
+    typer.Option(min=1, max=256, help="Devices that share the work, each simulated by a process of its own."),
 ]
 MemoryLatency = Annotated[
     int | None,
@@ -106,12 +113,36 @@ def memory_facts(target, *, memory_latency, memory_stall):
     }
 
 
-def open_target(target, array, *, memory_latency=None, memory_stall=None, seed=0):
-    """The device of ``--target``, ``--array`` and the memory options.
+def device_facts(devices, trace):
+    """The cycles of each device for the results.
+
+    Parameters
+    ----------
+    devices : int
+    trace : Trace
+
+    Returns
+    -------
+    dict
+        ``device_cycles`` is a list, ``makespan_cycles`` the time until the last device was done; ``None`` on
+        a target without cycles.
+    """
+    by_device = trace.device_cycles
+    return {
+        "devices": devices,
+        "makespan_cycles": trace.makespan_cycles,
+        "device_cycles": by_device and [by_device.get(device, 0) for device in range(devices)],
+    }
+
+
+def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=None, seed=0):
+    """The device of ``--target``, ``--array``, ``--devices`` and the memory options.
 
     Parameters
     ----------
     target, array : str
+    devices : int
+        More than one are a pool.
     memory_latency : int or None
     memory_stall : float or None
     seed : int
@@ -122,13 +153,15 @@ def open_target(target, array, *, memory_latency=None, memory_stall=None, seed=0
     Device
     """
     config = check_options(target, array, memory_latency=memory_latency, memory_stall=memory_stall)
-    if not TARGETS[target].has_timing:
-        return open_device(target, config)
-    options = {"progress": lambda line: typer.echo(f"{line} …", err=True)}
+    options = {}
+    if TARGETS[target].has_timing:
+        options["progress"] = lambda line: typer.echo(f"{line} …", err=True)
     if memory_latency is not None or memory_stall is not None:
         from systolith.simulated import memory_timing
 
         options["timing"] = memory_timing(
             latency_cycles=memory_latency, stall_probability=memory_stall or 0.0, seed=seed
         )
+    if devices > 1:
+        return open_pool(target, config, workers=devices, **options)
     return open_device(target, config, **options)

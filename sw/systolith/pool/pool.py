@@ -110,12 +110,17 @@ class Pool(Device):
             if portion.indices:
                 worker.begin(portion.framed, len(portion.indices))
         parts = [[] for _ in queued]
+        times = []
         for worker, portion in zip(alive, portions, strict=True):
             if portion.indices:
-                for index, part in zip(portion.indices, self._parts(worker, portion), strict=True):
+                ended = self._parts(worker, portion)
+                times.append(sum(seconds for _, seconds in ended))
+                for index, part in zip(portion.indices, ended, strict=True):
                     parts[index].append(part)
         self._runs += 1
-        return [(descriptor, *_merge(each)) for descriptor, each in zip(queued, parts, strict=True)]
+        # They ran at the same time: what each took is its part of what the longest did.
+        scale = max(times) / sum(times) if any(times) else 0.0
+        return [(descriptor, *_merge(each, scale)) for descriptor, each in zip(queued, parts, strict=True)]
 
     def _parts(self, worker, portion):
         """How every part of a worker's portion ended: a PoolCompletion and seconds."""
@@ -159,10 +164,10 @@ class Pool(Device):
         self._close_memory()
 
 
-def _merge(parts):
+def _merge(parts, scale):
     """How a descriptor ended, from how its parts did: a PoolCompletion and seconds."""
     completions = [completion for completion, _ in parts]
-    seconds = sum(seconds for _, seconds in parts)
+    seconds = scale * sum(seconds for _, seconds in parts)
     failed = [completion for completion in completions if completion.code is not Code.OK]
     if len(completions) == 1:
         return completions[0], seconds

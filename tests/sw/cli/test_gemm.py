@@ -44,6 +44,25 @@ def test_gemm(systolith, target, b_layout, out, sizes):
         assert data["cycle_source"] == "counted by the hardware"
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_gemm_devices(systolith, target):
+    arguments = ("gemm", "-m", 64, "-k", 40, "-n", 48, "--array", "4x4", "--target", target, "--seed", 1)
+    one = systolith(*arguments, "--json").json
+    data = systolith(*arguments, "--devices", 3, "--json").json
+    assert (one["devices"], data["devices"]) == (1, 3)
+    assert one["mismatches"] == data["mismatches"] == 0
+    plain = systolith(*arguments, "--devices", 3)
+    assert plain.code == 0
+    if target == "golden":
+        assert data["makespan_cycles"] is data["device_cycles"] is None
+        return
+    assert one["makespan_cycles"] == one["cycles"] == sum(one["device_cycles"])
+    assert data["cycles"] == sum(data["device_cycles"])
+    assert data["makespan_cycles"] == max(data["device_cycles"]) < one["cycles"] / 2
+    assert f"3 devices: {data['device_cycles'][0]:,}, " in plain.out
+    assert f"; {data['makespan_cycles']:,} until the last was done" in plain.out
+
+
 @pytest.mark.slow
 def test_gemm_memory_timing(systolith):
     def cycles(*options):
