@@ -1,6 +1,7 @@
 """How much faster several simulated devices are than one, and what a round trip to a worker takes."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +26,10 @@ ROUND_TRIPS = 1000
 def measure_pool(config, *, workers=2, repeats=5, progress=None):
     """Run the same products on one device of target ``rtl`` and on a pool, in turn; the best of each counts.
 
+    ``throughput_ratio`` compares wall times, so that it needs as many idle processor cores as devices.
+    ``cpu_ratio`` is what it would be if every process had one: processor time of the one device's process,
+    over that of the pool's parent and its busiest worker.
+
     Parameters
     ----------
     config : ArrayConfig
@@ -38,7 +43,7 @@ def measure_pool(config, *, workers=2, repeats=5, progress=None):
     -------
     dict
         As JSON can hold it: ``round_trip_ms``, and in ``rows`` for the independent GEMMs and for the one that
-        is cut their wall times, the throughput ratio, cycles and wrong elements.
+        is cut their times, cycles, ratios and wrong elements.
 
     Raises
     ------
@@ -62,19 +67,20 @@ def measure_pool(config, *, workers=2, repeats=5, progress=None):
 
 def _measure(name, products, one, pool, repeats):
     wanted = [product(a, b) for a, b in products]
-    seconds = {one: [], pool: []}
+    wall, cpu = ({one: [], pool: []} for _ in range(2))
     cycles = {}
     wrong = 0
     for _ in range(repeats):
-        for device, times in seconds.items():
-            start = time.perf_counter()
+        for device in (one, pool):
+            start, before = time.perf_counter(), _cpu_seconds(device)
             with device.tracing() as trace, device.queue() as queue:
                 pending = [queue.matmul(a, b) for a, b in products]
-            times.append(time.perf_counter() - start)
+            wall[device].append(time.perf_counter() - start)
+            parent, *workers = (after - b for after, b in zip(_cpu_seconds(device), before, strict=True))
+            cpu[device].append(parent + max(workers, default=0.0))
             cycles[device] = trace.makespan_cycles
             wrong += sum(int((each.view() != d).sum()) for each, d in zip(pending, wanted, strict=True))
-    best = {device: min(times) for device, times in seconds.items()}
-    ratio = best[one] / best[pool]
+    ratio = min(wall[one]) / min(wall[pool])
     floor = FLOOR * len(pool.workers)
     m, (k, n) = products[0][0].shape[0], products[0][1].shape
     return {
@@ -86,13 +92,20 @@ def _measure(name, products, one, pool, repeats):
         "cycles": cycles[one],
         "makespan_cycles": cycles[pool],
         "cycle_ratio": cycles[one] / cycles[pool],
-        "one_seconds": best[one],
-        "pool_seconds": best[pool],
+        "one_seconds": min(wall[one]),
+        "pool_seconds": min(wall[pool]),
+        "cpu_ratio": min(cpu[one]) / min(cpu[pool]),
         "throughput_ratio": ratio,
         "floor": floor,
         "passed": ratio >= floor,
         "mismatches": wrong,
     }
+
+
+def _cpu_seconds(device):
+    """Processor time of this process, and of each of a pool's workers."""
+    files = [Path(f"/proc/{worker.pid}/schedstat") for worker in getattr(device, "workers", ())]
+    return [time.process_time(), *(int(file.read_text().split()[0]) / 1e9 for file in files)]
 
 
 def _round_trip_seconds(worker):

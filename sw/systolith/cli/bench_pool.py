@@ -21,8 +21,9 @@ def bench_pool(
 ) -> None:
     """Throughput of a pool of rtl devices over one device's, and the time of a round trip to a worker.
 
-    Seconds are wall time: a pool needs a processor core for each device. Every result is compared with
-    NumPy's. Floors are told, but only a wrong result makes the exit code 1.
+    Seconds are wall time: a pool needs an idle processor core for each device. The CPU ratio is what the
+    throughput ratio would be with such cores. Every result is compared with NumPy's. Floors are told, but
+    only a wrong result makes the exit code 1.
     """
     data = {"host": host_facts(), "repeats": repeats} | measure_pool(
         parse_array(array), workers=workers, repeats=repeats, progress=_progress
@@ -38,7 +39,7 @@ def _progress(line):
 def _render(data, wrong):
     lines = table(
         f"{data['workers']} devices and one, {data['array']}",
-        *("work", "cycles", "makespan", "÷", "one, s", "pool, s", "throughput ratio", "floor"),
+        *("work", "cycles", "makespan", "÷", "one, s", "pool, s", "CPU ratio", "throughput ratio", "floor"),
     )
     for row in data["rows"]:
         color = "green" if row["passed"] else "bold red"
@@ -49,6 +50,7 @@ def _render(data, wrong):
             f"{row['cycle_ratio']:.2f}",
             f"{row['one_seconds']:.3f}",
             f"{row['pool_seconds']:.3f}",
+            f"{row['cpu_ratio']:.2f}",
             f"[{color}]{row['throughput_ratio']:.2f}[/]",
             f"{row['floor']:.2f}",
         )

@@ -19,6 +19,7 @@ def test_bench_pool(systolith, monkeypatch):
         assert (row["products"], row["m"], row["mismatches"], row["floor"]) == (products, m, 0, 1.7)
         assert row["cycle_ratio"] == row["cycles"] / row["makespan_cycles"] > 1.6
         assert row["throughput_ratio"] == row["one_seconds"] / row["pool_seconds"]
+        assert row["cpu_ratio"] > 0
         assert row["passed"] is (row["throughput_ratio"] >= 1.7)
     plain = systolith(*arguments)
     assert plain.code == 0
@@ -29,8 +30,8 @@ def test_bench_pool(systolith, monkeypatch):
 def test_bench_pool_differs(systolith, monkeypatch):
     """A wrong result makes it fail, a slow machine does not."""
     row = dict.fromkeys(("products", "m", "k", "n", "cycles", "makespan_cycles"), 1)
-    row |= dict.fromkeys(("cycle_ratio", "one_seconds", "pool_seconds", "throughput_ratio", "floor"), 1.0)
-    row |= {"passed": False, "mismatches": 0}
+    row |= dict.fromkeys(("cycle_ratio", "one_seconds", "pool_seconds", "cpu_ratio", "throughput_ratio"), 1.0)
+    row |= {"floor": 1.7, "passed": False, "mismatches": 0}
     data = {"array": "4x4", "workers": 2, "round_trip_ms": 0.1, "rows": [row]}
     monkeypatch.setattr("systolith.cli.bench_pool.measure_pool", lambda *_, **__: data)
     assert systolith("bench", "pool").code == 0
