@@ -1,5 +1,8 @@
 """The reference: exact integer arithmetic in NumPy, and the device that runs descriptors with it."""
 
+import contextlib
+import functools
+import math
 import time
 
 import numpy as np
@@ -13,21 +16,33 @@ __all__ = ["PARAMETER_DTYPE", "GoldenDevice", "gemm", "product", "requantize", "
 PARAMETER_DTYPE = np.dtype([("bias", "<i4"), ("multiplier", "<u2"), ("shift", "u1"), ("zero", "u1")])
 """One output channel's epilogue parameters in device memory."""
 
-FLOAT32_EXACT_K = 1 << 10
+EXACT_K = 1 << 10
 """Largest K whose every partial sum of int8 products is an integer of at most 2**24: exact in float32."""
 
 CHUNK_ELEMENTS = 1 << 22
 """Elements of B that are converted to floating point at once."""
 
+ONE_THREAD_MACS = 1 << 26
+"""Multiply-accumulates, about a millisecond, for which threads cost more than they gain: on busy cores they
+wait for each other, and afterwards they keep others waiting."""
+
 INT32 = np.iinfo(np.int32)
 INT8 = np.iinfo(np.int8)
+
+
+@functools.cache
+def _blas():
+    """What computes NumPy's matmul."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
 
 
 def product(a, b, *, b_layout="kn"):
     """The exact product of int8 matrices.
 
-    Computed by floating-point matmul, which is exact here in any order of summation: every partial sum is
-    an integer below 2**53 (float64), or at most 2**24 where float32 is used.
+    Computed by float32 matmul over parts of K that are short enough to be exact in any order of summation;
+    the parts are added as integers.
 
     Parameters
     ----------
@@ -57,16 +72,25 @@ def product(a, b, *, b_layout="kn"):
         raise ValueError(f"a of shape {a.shape} has K {a.shape[-1]}, b has K {k}")
     if k > K_MAX:
         raise ValueError(f"K must be at most {K_MAX}, beyond which int32 could overflow, not {k}")
-    dtype = np.float32 if k <= FLOAT32_EXACT_K else np.float64
-    a = a.astype(dtype)
-    if b.size <= CHUNK_ELEMENTS:
-        return np.matmul(a, b.astype(dtype)).astype(np.int32)
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    result = np.empty((*batch, a.shape[-2], n), np.int32)
-    step = max(1, n * CHUNK_ELEMENTS // b.size)
-    for start in range(0, n, step):
-        columns = slice(start, start + step)
-        result[..., columns] = np.matmul(a, b[..., columns].astype(dtype))
+    shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], n)
+    small = math.prod(shape) * k <= ONE_THREAD_MACS
+    with _blas().limit(limits=1) if small else contextlib.nullcontext():
+        return _product(a.astype(np.float32), b, shape)
+
+
+def _product(a, b, shape):
+    """The product of a float32 copy of A with B, of a shape that is known."""
+    k, n = b.shape[-2:]
+    if k <= EXACT_K and b.size <= CHUNK_ELEMENTS:
+        return np.matmul(a, b.astype(np.float32)).astype(np.int32)
+    result = np.zeros(shape, np.int32)
+    width = max(1, n * CHUNK_ELEMENTS // b.size)
+    for n_start in range(0, n, width):
+        columns = slice(n_start, n_start + width)
+        for k_start in range(0, k, EXACT_K):
+            part = slice(k_start, k_start + EXACT_K)
+            sums = np.matmul(a[..., part], b[..., part, columns].astype(np.float32))
+            result[..., columns] += sums.astype(np.int32)
     return result
 
 

@@ -11,6 +11,7 @@ from systolith import ArrayConfig, BusError, DescriptorRejected, open_device
 from systolith.golden import gemm, product, requantize, saturate
 from systolith_hw import Code, Descriptor, Output, Reject
 from systolith_hw.config import K_MAX
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sw import oracle
 
@@ -80,6 +81,29 @@ def test_product_in_chunks(monkeypatch):
     monkeypatch.setattr("systolith.golden.CHUNK_ELEMENTS", 200)
     np.testing.assert_array_equal(product(a, b), expected)
     np.testing.assert_array_equal(product(a[0], b), oracle.gemm(a[0], b))
+
+
+def test_product_threads(monkeypatch):
+    """One thread up to the bound and as many as there were beyond it; afterwards all is as before."""
+    seen = []
+
+    def matmul(a, b):
+        seen.append(threads())
+        return right(a, b)
+
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    right = np.matmul
+    monkeypatch.setattr(np, "matmul", matmul)
+    monkeypatch.setattr("systolith.golden.ONE_THREAD_MACS", 4 * 8 * 4)
+    a = np.ones((4, 9), np.int8)
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = threads()
+        product(a[:, :8], a.T[:8])
+        product(a, a.T)
+        assert threads() == before == [2] * len(before)
+    assert seen == [[1] * len(before), before]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """How the driver reaches a running model."""
 
 import math
+from typing import NamedTuple
 
 from systolith_sim.errors import NoProgressError
 
@@ -12,6 +13,20 @@ __all__ = ["SimulatorTransport"]
 
 HANDLING_CYCLES = 16
 """Cycles that pass at least from the last beat of one queue to the first of the next on the same channel."""
+
+
+class _Pace(NamedTuple):
+    """Cycles between beats of the slower channel without stalls; for a beat there and back, with them."""
+
+    beat_cycles: int
+    trip_cycles: int
+
+
+def _pace(timing):
+    bandwidth = min(timing.read_bandwidth, timing.write_bandwidth)
+    trip_cycles = timing.latency_cycles + timing.write_latency_cycles
+    flow = bandwidth * (1 - max(timing.stall_probability.values()))
+    return _Pace(beat_cycles=math.ceil(1 / bandwidth), trip_cycles=math.ceil(4 * trip_cycles / flow))
 
 
 class SimulatorTransport(Transport):
@@ -29,6 +44,7 @@ class SimulatorTransport(Transport):
         self.simulator = simulator
         self.memory = simulator.memory
         self.memory_bytes = simulator.memory.size
+        self._timing = self._pace = None
 
     @property
     def seconds(self):
@@ -38,12 +54,7 @@ class SimulatorTransport(Transport):
     @property
     def cycles_per_beat(self):
         """How long a beat of memory traffic may take: more than a round trip at the memory's timing."""
-        timing = self.simulator.timing
-        stalls = timing.stall_probability
-        stall = max(stalls.values(), default=0) if isinstance(stalls, dict) else stalls
-        rate = min(timing.read_bandwidth, timing.write_bandwidth) * (1 - stall)
-        trip = timing.latency_cycles + timing.write_latency_cycles
-        return super().cycles_per_beat + math.ceil(4 * trip / rate)
+        return super().cycles_per_beat + self._current_pace().trip_cycles
 
     def read_register(self, offset):
         """The 32 bits at a byte offset of the register block."""
@@ -74,11 +85,17 @@ class SimulatorTransport(Transport):
 
     def rest(self):
         """Simulate until a slow memory can take another beat: a queue's cycles depend on no other queue."""
-        timing = self.simulator.timing
-        beat_cycles = math.ceil(1 / min(timing.read_bandwidth, timing.write_bandwidth))
+        beat_cycles = self._current_pace().beat_cycles
         if beat_cycles > HANDLING_CYCLES:
             with translated_errors("the simulation"):
                 self.simulator.run(max_cycles=beat_cycles, until=None)
+
+    def _current_pace(self):
+        """The pace of the timing that the memory has now; a simulation's can be changed."""
+        if self.simulator.timing is not self._timing:
+            self._timing = self.simulator.timing
+            self._pace = _pace(self._timing)
+        return self._pace
 
     def diagnose(self):
         """What the memory has not completed."""

@@ -1,6 +1,7 @@
 """Comparison of every device product with the golden arithmetic, as it runs."""
 
 import dataclasses
+import time
 
 import numpy as np
 
@@ -50,12 +51,15 @@ class Verifier:
         product was run in.
     mismatches : list of Mismatch
         One for every product that differed.
+    seconds : float
+        Time that the comparisons took.
     """
 
     def __init__(self):
         self.checked = 0
         self.macs = 0
         self.mismatches = []
+        self.seconds = 0.0
 
     @property
     def bit_exact(self):
@@ -76,6 +80,11 @@ class Verifier:
         result : ndarray
             (…, M, N) int32, what the device returned.
         """
+        start = time.perf_counter()
+        self._check(label, a, b, b_layout, result)
+        self.seconds += time.perf_counter() - start
+
+    def _check(self, label, a, b, b_layout, result):
         wanted = gemm(a, b, b_layout=b_layout)
         self.checked += 1
         self.macs += wanted.size * a.shape[-1]

@@ -26,7 +26,9 @@ def test_run(systolith):
     assert data["gemms"] == data["products"] == 48
     assert data["macs"] == sum(shape["macs"] for shape in data["shapes"])
     assert [data[name] for name in ("cycles", "utilization", "sim_hz", "counters")] == [None] * 4
-    assert data["seconds"] > 0
+    parts = [data[f"{part}_seconds"] for part in ("device", "host", "verify")]
+    assert min(parts) > 0
+    assert sum(parts) == pytest.approx(data["seconds"])
     assert 30 <= sum(data["tokens"]) <= 36
     # the first two sentences mean much the same, and so do the others
     similar = data["similarities"]
@@ -88,6 +90,8 @@ def test_run_seconds(capsys):
         "cosine_min": 1.0,
         "seconds": 2.154,
         "device_seconds": 1.931,
+        "host_seconds": 0.069,
+        "verify_seconds": 0.154,
         "sim_hz": 808469.3,
         "cycle_source": "counted by the hardware",
         "bit_exact": True,
@@ -107,7 +111,10 @@ def test_run_seconds(capsys):
     _render(data, [row])
     out = capsys.readouterr().out
     assert "\ncycles counted by the hardware\n" in out
-    assert "\n2.15 s, of which 1.93 s in the device: 808,469 cycles per second\n" in out
+    line = (
+        "2.00 s: 1.93 s in the device at 808,469 cycles per second, 3.5 % on the host; comparing took 0.15 s"
+    )
+    assert f"\n{line}\n" in out
 
 
 def test_run_wrong_is_quick(systolith, monkeypatch):
