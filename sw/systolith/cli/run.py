@@ -200,8 +200,8 @@ def _seconds(data):
     device, host = data["device_seconds"], data["host_seconds"]
     speed = "" if data["sim_hz"] is None else f" at {data['sim_hz']:,.0f} cycles per second"
     return (
-        f"{device + host:.2f} s: {device:.2f} s in the device{speed}, {percent(host / (device + host))} on the "
-        f"host; comparing took {data['verify_seconds']:.2f} s"
+        f"{device + host:.2f} s: {device:.2f} s in the device{speed}, "
+        f"{percent(host / (device + host))} on the host; comparing took {data['verify_seconds']:.2f} s"
     )
 
 
