@@ -22,7 +22,7 @@ from .operands import Operand, PackedWeight
 from .pending import Pending
 from .pool import Pool, open_pool
 from .queue import Queue
-from .records import Record, Trace
+from .records import Record, Share, Trace
 from .targets import TARGETS
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "ProtocolError",
     "Queue",
     "Record",
+    "Share",
     "TargetUnavailable",
     "Trace",
     "UnknownTarget",

@@ -24,6 +24,7 @@ from systolith import (
     matmul,
     open_pool,
 )
+from systolith.pool.channel import frame
 from systolith_hw import Code, Descriptor, Reject
 
 CONFIG = CONFIGS["2x8-narrow"]
@@ -131,6 +132,17 @@ def test_not_started(monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(WorkerDied, match=r"^worker 0 .* ended with exit code 1 before it was ready$"):
         open_pool("golden", CONFIG, workers=2, memory_bytes=1 << 20)
+
+
+def test_crashed(capfd):
+    """What a worker cannot go on with is on stderr, and its exit code is told."""
+    with open_pool("golden", CONFIG, workers=2, memory_bytes=1 << 20) as pool:
+        pool.workers[1].begin(frame(b"no descriptor"), 1)
+        ended, error = pool.workers[1].finish()
+        assert ended == []
+        assert str(error).startswith("worker 1 of the pool, process ")
+        assert ", ended with exit code 1; the GEMM that it had been given is lost, " in str(error)
+        assert "ValueError: a record must have 64 bytes, not 13" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Portion(NamedTuple):
     framed: bytes
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def plan(descriptors, config, devices):
     """The portion of each device.
 

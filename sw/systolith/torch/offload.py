@@ -84,7 +84,8 @@ def offload(model, *, device, inplace=False, verifier=None):
     model : Module
         With float32 parameters on the CPU.
     device : Device
-        Open; see :func:`systolith.open_device`. It must stay open as long as the model is used.
+        Open; see :func:`systolith.open_device` and :func:`systolith.open_pool`. It must stay open as long as
+        the model is used.
     inplace : bool
         Convert ``model`` itself instead of a copy.
     verifier : Verifier or None
