@@ -9,7 +9,7 @@ from systolith.bench.gemm import QUEUE, gemm_cases, run_gemm_case
 from systolith.bench.gemm_groups import PEERS, case_name, gemm_groups
 from systolith.device import open_device
 
-from .options import Json, parse_array
+from .options import SEED_MAX, Json, parse_array
 from .output import finish, number, percent, results, table
 
 __all__ = ["bench_gemm"]
@@ -32,7 +32,7 @@ def bench_gemm(
         typer.Option(metavar="RxC", help="An array to measure; may be repeated. 8x8, 16x16 and 32x32."),
     ] = None,
     kind: Annotated[list[Kind] | None, typer.Option(help="Only these cases; may be repeated.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the operands.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Of the operands.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Cycles of queues of eight GEMMs on rtl over the fewest possible, and where the rest went."""

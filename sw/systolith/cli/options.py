@@ -24,7 +24,7 @@ __all__ = [
     "parse_array",
 ]
 
-SEED_MAX = 1 << 56
+SEED_MAX = (1 << 56) - 1
 """Largest seed: that of the simulator's stalls."""
 
 MEMORY_LATENCY_CYCLES = 40

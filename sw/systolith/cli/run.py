@@ -127,12 +127,10 @@ def run(
 
 def _load(model):
     try:
-        import torch
-
         from systolith.torch.models import MODELS
+        from systolith.torch.threads import use_one_thread
 
-        # What is left for the host is small: threads would wait for each other, on the simulation's time.
-        torch.set_num_threads(1)
+        use_one_thread()
         return MODELS[model.value]()
     except ModuleNotFoundError as error:
         if error.name in ("torch", "transformers"):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, parse_array
+from .options import SEED_MAX, Json, parse_array
 from .output import finish, number, results, table
 
 __all__ = ["verify"]
@@ -26,7 +26,9 @@ def group() -> None:
 
 @verify.command()
 def lowering(
-    seed: Annotated[int, typer.Option(min=0, help="Of the first case; each case has the next.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=SEED_MAX, help="Of the first case; each case has the next.")
+    ] = 0,
     cases: Annotated[int, typer.Option(min=1, help="Cases for each array.")] = 50,
     array: Annotated[
         list[str] | None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, parse_array
+from .options import SEED_MAX, Json, parse_array
 from .output import finish, number, results, table
 
 __all__ = ["cycles"]
@@ -26,7 +26,7 @@ ARRAYS = (
 
 def cycles(
     cases: Annotated[int, typer.Option(min=1, help="Random queues, shared out among the arrays.")] = 450,
-    seed: Annotated[int, typer.Option(min=0, help="Of the queues.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Of the queues.")] = 0,
     array: Annotated[
         list[str] | None,
         typer.Option(metavar="RxC", help="Compare this array instead; may be repeated."),

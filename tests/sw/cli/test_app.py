@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import systolith.cli
+import systolith_program
+from systolith.cli.options import SEED_MAX
+from systolith_sim import MemoryTiming
 
 
 def test_help(systolith):
@@ -103,13 +105,54 @@ def test_ascii_output():
     assert result.stdout.startswith(b"1 ? 1?1?1, B kn, int32, on golden\n")
 
 
+SEEDED = (("verify", "lowering"), ("verify", "cycles"), ("bench", "gemm"), ("gemm", "-m1", "-k1", "-n1"))
+
+
+@pytest.mark.parametrize("command", SEEDED)
+def test_seed_has_a_bound(fails, command):
+    assert fails(*command, "--seed", 1 << 56) == (
+        f"Invalid value for '--seed': must be an integer from 0 to {SEED_MAX}, not '{1 << 56}'"
+    )
+
+
+def test_largest_seed():
+    """The simulator takes it for its stalls."""
+    assert MemoryTiming(seed=SEED_MAX).seed == SEED_MAX
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        MemoryTiming(seed=SEED_MAX + 1)
+
+
+INTERRUPTED_IMPORT = """
+import sys
+import systolith_program
+
+class Interrupt:
+    def find_spec(name, path=None, target=None):
+        if name == sys.argv[1]:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt)
+systolith_program.main()
+"""
+
+
+@pytest.mark.parametrize("module", ["numpy", "typer", "systolith.cli.app"])
+def test_interrupted_import(module):
+    result = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT, module], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "systolith: interrupted\n")
+
+
 def test_message_is_printable(fails):
     assert fails("\x1b[31mx") == r"No such command '\x1b[31mx'."
 
 
 def test_main_is_the_entry_point(monkeypatch, capsys):
+    (script,) = importlib.metadata.entry_points(group="console_scripts", name="systolith")
+    assert script.load() is systolith_program.main
     monkeypatch.setattr(sys, "argv", ["systolith", "gemm", "-m", "0", "-k", "1", "-n", "1"])
     with pytest.raises(SystemExit) as end:
-        systolith.cli.main()
+        systolith_program.main()
     assert end.value.code == 2
     assert capsys.readouterr().err.startswith("systolith: Invalid value for '-m'")

@@ -196,7 +196,7 @@ def test_run_wrong(fails):
     assert fails("run", "gpt5", "--target", "golden") == (
         "Invalid value for 'model': must be minilm, not 'gpt5'"
     )
-    assert fails("run", "minilm", "--seed", 1 << 57).startswith("Invalid value for '--seed': ")
+    assert fails("run", "minilm", "--seed", 1 << 56).startswith("Invalid value for '--seed': ")
     assert fails("run", "minilm", "--text", " ") == ("Invalid value for --text: a sentence must not be empty")
     assert fails("run", "minilm", "--text", "word " * 300).startswith(
         "Invalid value for --text: a sentence must have at most 256 tokens, not 302: 'word"
