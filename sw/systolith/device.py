@@ -152,6 +152,9 @@ class Device(abc.ABC):
     def submit(self, descriptors):
         """Queue descriptors; they run in order, overlapping, as soon as the device can.
 
+        A simulated device can when it is waited for: everything submitted until then is one queue, and what
+        it takes does not depend on when the host submitted what.
+
         The memory that they name belongs to the device until :meth:`wait` has returned.
 
         Parameters

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from systolith_sim.cycles.compiled import load_model
+from systolith_sim.cycles.compiled import is_compiled, load_model
 from systolith_sim.errors import CacheError
 
 PREDICT = """
@@ -37,6 +37,11 @@ def test_compile_at_once(tmp_path):
     assert results.pop().startswith("Counters(total=")
     assert sum("data saved" in out for out, _ in outputs) == 1
     assert "data loaded" in outputs[2][0]
+    assert is_compiled(tmp_path)
+
+
+def test_is_not_compiled(tmp_path):
+    assert not is_compiled(tmp_path)
 
 
 def test_cache_wrong(tmp_path):

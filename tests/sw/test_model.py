@@ -180,6 +180,14 @@ def test_init_wrong():
             open_device("model", **{name: None})
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_progress(monkeypatch, compiled):
+    monkeypatch.setattr("systolith_sim.cycles.is_compiled", lambda: compiled)
+    lines = []
+    open_device("model", TINY, memory_bytes=1 << 20, progress=lines.append).close()
+    assert lines == ([] if compiled else ["compiling the cycle model"])
+
+
 def test_unavailable(monkeypatch):
     def fail(*arguments, **options):
         raise CacheError("the cache folder cannot be used")

@@ -2,6 +2,7 @@
 
 from .cases import MEMORY_BYTES, Case, random_cases
 from .compare import Comparison, compare, compare_random
+from .compiled import is_compiled
 from .prediction import Prediction, predict, predict_completions
 from .rtl import run_rtl
 
@@ -12,6 +13,7 @@ __all__ = [
     "Prediction",
     "compare",
     "compare_random",
+    "is_compiled",
     "predict",
     "predict_completions",
     "random_cases",

@@ -10,7 +10,7 @@ import filelock
 from systolith_sim.cache import default_cache_folder, digest
 from systolith_sim.errors import CacheError
 
-__all__ = ["load_model"]
+__all__ = ["is_compiled", "load_model"]
 
 _SOURCES = Path(__file__).parent / "kernel"
 
@@ -34,10 +34,7 @@ def load_model(folder=None):
     CacheError
         If the cache folder cannot be used.
     """
-    # Numba looks for changes in the compiled function's own file only, not in what it calls.
-    sources = [source.read_bytes() for source in sorted(_SOURCES.glob("*.py"))]
-    key = digest(importlib.metadata.version("numba"), *sources)
-    place = Path(folder or default_cache_folder()).expanduser().absolute() / "cycles" / key
+    place = _place(folder)
     # Loading numba takes half a second.
     from .kernel import model  # noqa: PLC0415
 
@@ -58,6 +55,19 @@ def load_model(folder=None):
         return results
 
     return run_model
+
+
+def is_compiled(folder=None):
+    """Whether the model is in the cache, so that :func:`load_model`'s first call does not take long."""
+    return any(_place(folder).rglob("*.nbc"))
+
+
+def _place(folder):
+    """Where in the cache folder the model of these sources and this numba belongs."""
+    # Numba looks for changes in the compiled function's own file only, not in what it calls.
+    sources = [source.read_bytes() for source in sorted(_SOURCES.glob("*.py"))]
+    key = digest(importlib.metadata.version("numba"), *sources)
+    return Path(folder or default_cache_folder()).expanduser().absolute() / "cycles" / key
 
 
 def _cached(function, folder):

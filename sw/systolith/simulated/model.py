@@ -117,6 +117,9 @@ def open_target(
     ModelDevice
     """
     timing = DEFAULT_TIMING if timing is None else timing
-    if progress:
-        progress("loading the cycle model, which is compiled when it is first used")
+    with translated_errors("target model"):
+        from systolith_sim.cycles import is_compiled
+
+    if progress and not is_compiled():
+        progress("compiling the cycle model")
     return ModelDevice(config, memory_bytes=memory_bytes, memory=memory, timing=timing, ring_slots=ring_slots)
