@@ -2,12 +2,13 @@
 
 import dataclasses
 import itertools
+import time
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from systolith_hw import REGISTERS, ArrayConfig, Descriptor
-from systolith_hw.descriptor import BLayout, Output
+from systolith_hw.descriptor import DIMENSION_BITS, BLayout, Output
 from systolith_sim import MemoryTiming, open_simulator
 from systolith_sim.cycles import (
     MEMORY_BYTES,
@@ -116,6 +117,29 @@ def test_corners(simulators, text):
 
 
 @pytest.mark.parametrize("text", ARRAYS)
+def test_many_tiles(simulators, text):
+    """Long enough along N for the model to skip tiles, whichever unit the others wait for."""
+    config, simulator = simulators(text)
+    wide = 60 * config.columns + 1
+    shapes = ((1, 40, wide), (2, 2, wide), (40, 9, wide), (7, 3 * config.rows, 2 * wide))
+    timings = (
+        MemoryTiming(),
+        MemoryTiming(read_bandwidth=Fraction(3, 7), latency_cycles=90),
+        MemoryTiming(write_bandwidth=Fraction(2, 5), write_latency_cycles=3),
+    )
+    for shape, layout, output, timing in itertools.product(shapes, BLayout, Output, timings):
+        plain = gemm(config, *shape, layout=layout, output=output)
+        # Rows that lie across the boundaries of bursts differently for each tile.
+        odd = dataclasses.replace(
+            plain,
+            **{name: getattr(plain, name) + config.bus_bytes for name in ("b_address", "d_address")},
+            **{name: getattr(plain, name) + 3 * config.bus_bytes for name in ("b_stride", "d_stride")},
+        )
+        case = Case(descriptors=(plain, odd), timing=timing, available=(0, 5000))
+        assert compare(config, simulator, case).equal, (shape, layout, output, timing)
+
+
+@pytest.mark.parametrize("text", ARRAYS)
 def test_random(simulators, text):
     config, simulator = simulators(text)
     cycles, mismatches = compare_random(config, simulator, seed=20261122, cases=100)
@@ -177,6 +201,17 @@ def test_earlier_does_not_depend_on_later():
         )
         before = [index for index in range(count) if whole[index].completed_cycle <= case.available[count]]
         assert [whole[index] for index in before] == [part[index] for index in before]
+
+
+def test_predict_largest():
+    """Millions of tiles take no longer than some: all but the first and the last are skipped."""
+    config = ArrayConfig.parse("2x2")
+    n = (1 << DIMENSION_BITS) - 1
+    begin = time.process_time()
+    small, large = (predict(config, [gemm(config, 8, 16, columns)])[0] for columns in (101, n))
+    assert time.process_time() - begin < 60
+    assert large.compute == 8 * 8 * ((n + 1) // 2)
+    assert large.total - large.compute == small.total - small.compute
 
 
 def test_compare_tells_difference(simulators):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .base import ALWAYS, NEVER, fields, jit
 
-BUFFER = fields("lines arrived taken reserved passed head segments")
+BUFFER = fields("lines", count=fields("arrived taken reserved passed head segments"))
 """Rows arrived and taken; lines reserved; lines of the segments before ``head``; segments."""
 
 
@@ -31,22 +31,22 @@ class Buffer(NamedTuple):
 def arrive(buffer, cycle):
     """A row is there, visible to the consumer from ``cycle`` on."""
     state = buffer.state
-    buffer.rings.arrivals[state.arrived & (state.lines - 1)] = cycle
-    state.arrived += 1
+    buffer.rings.arrivals[state.count.arrived & (state.lines - 1)] = cycle
+    state.count.arrived += 1
 
 
 @jit
 def ready(buffer, rows):
     """When ``rows`` rows are there that have not been taken."""
     state = buffer.state
-    last = state.taken + rows - 1
-    return NEVER if last >= state.arrived else buffer.rings.arrivals[last & (state.lines - 1)]
+    last = state.count.taken + rows - 1
+    return NEVER if last >= state.count.arrived else buffer.rings.arrivals[last & (state.lines - 1)]
 
 
 @jit
 def take(buffer, rows):
     """Rows are in use from now on."""
-    buffer.state.taken += rows
+    buffer.state.count.taken += rows
 
 
 @jit
@@ -54,14 +54,14 @@ def release(buffer, cycle, lines):
     """Lines become free, one a cycle, the first in ``cycle``."""
     state = buffer.state
     mask = 2 * state.lines - 1
-    last = state.segments - 1 & mask
-    if state.segments and buffer.rings.starts[last] + buffer.rings.sizes[last] == cycle:
+    last = state.count.segments - 1 & mask
+    if state.count.segments and buffer.rings.starts[last] + buffer.rings.sizes[last] == cycle:
         buffer.rings.sizes[last] += lines
     else:
-        new = state.segments & mask
+        new = state.count.segments & mask
         buffer.rings.starts[new] = cycle
         buffer.rings.sizes[new] = lines
-        state.segments += 1
+        state.count.segments += 1
 
 
 @jit
@@ -69,21 +69,21 @@ def free(buffer, lines):
     """When ``lines`` more can be reserved."""
     state = buffer.state
     mask = 2 * state.lines - 1
-    releases = state.reserved + lines - state.lines
+    releases = state.count.reserved + lines - state.lines
     if releases <= 0:
         return ALWAYS
-    if state.segments == 0:
+    if state.count.segments == 0:
         return NEVER
     # The last segment may still grow.
-    while state.passed + buffer.rings.sizes[state.head & mask] < releases:
-        if state.head + 1 == state.segments:
+    while state.count.passed + buffer.rings.sizes[state.count.head & mask] < releases:
+        if state.count.head + 1 == state.count.segments:
             return NEVER
-        state.passed += buffer.rings.sizes[state.head & mask]
-        state.head += 1
-    return buffer.rings.starts[state.head & mask] + (releases - state.passed)
+        state.count.passed += buffer.rings.sizes[state.count.head & mask]
+        state.count.head += 1
+    return buffer.rings.starts[state.count.head & mask] + (releases - state.count.passed)
 
 
 @jit
 def reserve(buffer, lines):
     """Lines are spoken for."""
-    buffer.state.reserved += lines
+    buffer.state.count.reserved += lines

@@ -2,8 +2,9 @@
 
 from .base import ceil_div, fields, jit
 
-CHANNEL = fields("numerator denominator last free_ticks")
-"""Beats per cycle; the cycle of the last beat, or, where the bandwidth is limited, the time of the next."""
+CHANNEL = fields("numerator denominator free_ticks", at=fields("last"))
+"""Beats per cycle; when the next beat may be transferred, in fractions of a cycle, or, where the bandwidth is
+not limited, when the last one was."""
 
 
 @jit
@@ -11,15 +12,15 @@ def set_up(channel, numerator, denominator):
     """Nothing has been transferred."""
     channel.numerator = numerator
     channel.denominator = denominator
-    channel.last = -1
+    channel.at.last = -1
 
 
 @jit
 def transfer(channel, ready, beats):
     """Transfer beats, the first not before ``ready``; the cycle of the last. As ``harness/rate.hpp``."""
     if channel.numerator == channel.denominator:
-        channel.last = max(ready, channel.last + 1) + beats - 1
-        return channel.last
+        channel.at.last = max(ready, channel.at.last + 1) + beats - 1
+        return channel.at.last
     numerator = channel.numerator
     first = max(ready, ceil_div(channel.free_ticks, numerator))
     on_time = channel.free_ticks + numerator > numerator * first

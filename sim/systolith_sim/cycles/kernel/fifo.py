@@ -7,7 +7,11 @@ from .base import ALWAYS, fields, jit
 MAX_DEPTH = 256
 """Of ``ArrayConfig.outstanding``."""
 
-FIFO = fields("depth latency count popped", moved=(np.int64, MAX_DEPTH))
+FIFO = fields(
+    "depth latency",
+    count=fields("written"),
+    at=fields("popped", moved=(np.int64, MAX_DEPTH)),
+)
 """Amaranth's SyncFIFOBuffered: a memory of depth - 1 entries before an output register.
 
 An entry moves to the register a cycle before it is valid, or when its predecessor is popped; what counts as
@@ -20,27 +24,27 @@ def set_up(fifo, depth, latency):
     """Empty it."""
     fifo.depth = depth
     fifo.latency = latency
-    fifo.popped = ALWAYS
+    fifo.at.popped = ALWAYS
 
 
 @jit
 def writable(fifo):
     """When the next entry can be written at the earliest."""
-    if fifo.count < fifo.depth - 1:
+    if fifo.count.written < fifo.depth - 1:
         return ALWAYS
-    return fifo.moved[fifo.count + 1 & (fifo.depth - 1)] + 1
+    return fifo.at.moved[fifo.count.written + 1 & (fifo.depth - 1)] + 1
 
 
 @jit
 def write(fifo, cycle):
     """Write it; when it is valid."""
-    moved = max(cycle + fifo.latency - 1, fifo.popped)
-    fifo.moved[fifo.count & (fifo.depth - 1)] = moved
-    fifo.count += 1
+    moved = max(cycle + fifo.latency - 1, fifo.at.popped)
+    fifo.at.moved[fifo.count.written & (fifo.depth - 1)] = moved
+    fifo.count.written += 1
     return moved + 1
 
 
 @jit
 def pop(fifo, cycle):
     """The entry written last is popped."""
-    fifo.popped = cycle
+    fifo.at.popped = cycle

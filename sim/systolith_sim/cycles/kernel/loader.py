@@ -11,12 +11,13 @@ from .buffer import Buffer
 from .walk import PANEL, WALK
 
 LOADER = fields(
-    "job active staged walking job_ready offered stage_free staged_at done valid",
+    "job active staged walking",
+    at=fields("job_ready offered stage_free staged done valid"),
     walk=WALK,
     next=PANEL,
     panel=PANEL,
 )
-"""Jobs accepted; what the loader is at; times: the next job may be accepted, the next panel is offered, its
+"""Jobs accepted; what the loader is at; when: the next job may be accepted, the next panel is offered, its
 stage is free, it was staged, the last request of the last panel was granted, the next request is offered."""
 
 
@@ -33,8 +34,8 @@ def set_up(setup, loader, of_b):
     state = loader.state
     walk.set_up(setup, state.walk, of_b)
     loader.buffer.state.lines = setup.b_buffer_lines if of_b else setup.a_buffer_lines
-    state.offered = state.valid = NEVER
-    state.stage_free = state.done = ALWAYS
+    state.at.offered = state.at.valid = NEVER
+    state.at.stage_free = state.at.done = ALWAYS
 
 
 @jit
@@ -44,13 +45,13 @@ def grant(setup, queue, loader, cycle):
     state.panel.rows -= 1
     if state.panel.rows:
         state.panel.address += state.panel.stride
-        state.valid = cycle + 1
+        state.at.valid = cycle + 1
         return False
-    state.valid = NEVER
-    state.done = cycle
+    state.at.valid = NEVER
+    state.at.done = cycle
     state.walking = False
     if state.panel.block_end:
-        state.offered = cycle + 2
+        state.at.offered = cycle + 2
     settle(setup, queue, loader)
     return True
 
@@ -68,33 +69,33 @@ def settle(setup, queue, loader):
         free = buffers.free(loader.buffer, size)
         if free == NEVER:
             return
-        begin = max(state.staged_at + 1, state.done, free)
+        begin = max(state.at.staged + 1, state.at.done, free)
         buffers.reserve(loader.buffer, size)
         state.panel = state.next
         state.staged = False
-        state.stage_free = begin
+        state.at.stage_free = begin
         state.walking = True
-        state.valid = begin + 1
+        state.at.valid = begin + 1
 
 
 @jit
 def _stage(setup, queue, state):
     """Stage the next panel; whether there is one."""
     if not state.active:
-        accepted = jobs.accept(queue, state.job, state.job_ready)
+        accepted = jobs.accept(queue, state.job, state.at.job_ready)
         if accepted == NEVER:
             return False
         walk.load(setup, state.walk, jobs.descriptor(queue, state.job))
         state.job += 1
-        state.offered = accepted + 1
+        state.at.offered = accepted + 1
         state.active = True
-    if state.offered == NEVER:
+    if state.at.offered == NEVER:
         return False
     descriptor = jobs.descriptor(queue, state.job - 1)
-    state.staged_at = max(state.offered, state.stage_free)
+    state.at.staged = max(state.at.offered, state.at.stage_free)
     state.staged = True
     walk.panel(setup, state.walk, descriptor, state.next)
-    state.offered = NEVER if state.next.block_end else state.staged_at + 1
+    state.at.offered = NEVER if state.next.block_end else state.at.staged + 1
     state.active = walk.advance(state.walk, descriptor)
-    state.job_ready = state.staged_at + 1
+    state.at.job_ready = state.at.staged + 1
     return True

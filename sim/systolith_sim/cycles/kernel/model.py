@@ -4,37 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import completion, fetch, loader, passes, read, store, weights, write
-from .base import NEVER, fields, jit
-from .buffer import BUFFER, RINGS, Buffer
-from .completion import COMPLETION, RESULT
-from .fetch import FETCH
-from .jobs import JOBS
-from .loader import LOADER, Loader
-from .passes import PASSES
-from .read import READ_DMA, Reads
-from .store import STORE
-from .tiles import TILES
-from .weights import WEIGHTS
-from .write import WRITE_DMA
-
-STATE = fields(
-    "",
-    jobs=JOBS,
-    fetch=FETCH,
-    a_buffer=BUFFER,
-    b_buffer=BUFFER,
-    a_loader=LOADER,
-    b_loader=LOADER,
-    reads=READ_DMA,
-    tiles=TILES,
-    weights=WEIGHTS,
-    passes=PASSES,
-    store=STORE,
-    writes=WRITE_DMA,
-    completion=COMPLETION,
-)
-"""Every unit."""
+from . import completion, fetch, loader, passes, period, read, store, weights, write
+from .base import NEVER, jit
+from .buffer import RINGS, Buffer
+from .completion import RESULT
+from .loader import Loader
+from .read import Reads
+from .snapshot import SNAPSHOTS
+from .state import STATE
 
 
 class Model(NamedTuple):
@@ -69,13 +46,14 @@ def predict(run, setup, descriptors, available):
     """
     results = np.zeros(len(descriptors), RESULT)
     # Zeroing words is ten times as fast as zeroing a record.
-    state = np.zeros(STATE.itemsize // 8, np.int64).view(STATE)
-    ended = run(setup, descriptors, available, results, state, np.empty(2, RINGS))
+    words = np.zeros(STATE.itemsize // 8, np.int64)
+    memory = np.empty(2, RINGS), np.empty(1, SNAPSHOTS)
+    ended = run(setup, descriptors, available, results, words, words.view(STATE), *memory)
     assert ended, f"the model stopped: {setup}, {descriptors}, {available}"
     return results
 
 
-def run(setups, descriptors, available, results, states, rings):
+def run(setups, descriptors, available, results, words, states, rings, snapshots):
     """Run all descriptors to their end; whether that is reached."""
     setup, state = setups[0], states[0]
     a = Loader(state.a_loader, Buffer(state.a_buffer, rings[0]))
@@ -98,30 +76,35 @@ def run(setups, descriptors, available, results, states, rings):
     store.set_up(state.store)
     write.set_up(setup, state.writes)
     completion.set_up(state.completion, available[0])
-    return _run(model, descriptors, available, results)
+    period.set_up(snapshots[0])
+    while not completion.done(state.fetch, state.completion):
+        _settle(model)
+        at_read = read.next_grant(setup, model.reads)
+        at_write = write.next_grant(setup, state.writes, state.store)
+        at_end = completion.next_end(setup, state.jobs, state.fetch, state.completion, descriptors)
+        low = min(at_read, at_write, at_end)
+        if low == NEVER:
+            return False
+        if at_end == NEVER and period.skip(setup, state, words, a, b, snapshots[0], low):
+            continue
+        _happen(model, descriptors, available, results, at_read, at_write, at_end)
+    return True
 
 
 @jit
-def _run(model, descriptors, available, results):
-    setup, queue, reads, _, _, _, stored, writes, ended = model
-    while not completion.done(reads.fetch, ended):
-        _settle(model)
-        at_read = read.next_grant(setup, reads)
-        at_write = write.next_grant(setup, writes, stored)
-        at_end = completion.next_end(setup, queue, reads.fetch, ended, descriptors)
-        if min(at_read, at_write, at_end) == NEVER:
-            return False
-        if at_read <= min(at_write, at_end):
-            end = read.grant(setup, queue, reads, min(at_write, at_end))
-            if end != NEVER:
-                fetch.read(setup, queue, reads.fetch, descriptors, available, end)
-        elif at_write <= at_end:
-            sent = _grant_writes(model, min(at_read, at_end))
-            if sent != NEVER:
-                completion.recorded(reads.fetch, ended, results, sent, writes.response)
-        else:
-            completion.close(setup, queue, writes, ended, descriptors, available, results, at_end)
-    return True
+def _happen(model, descriptors, available, results, at_read, at_write, at_end):
+    """Let what comes first happen, and what else can be known to be in order."""
+    setup, queue, reads, _, _, _, _, writes, ended = model
+    if at_read <= min(at_write, at_end):
+        end = read.grant(setup, queue, reads, min(at_write, at_end))
+        if end != NEVER:
+            fetch.read(setup, queue, reads.fetch, descriptors, available, end)
+    elif at_write <= at_end:
+        sent = _grant_writes(model, min(at_read, at_end))
+        if sent != NEVER:
+            completion.recorded(reads.fetch, ended, results, sent, writes.at.response)
+    else:
+        completion.close(setup, queue, writes, ended, descriptors, available, results, at_end)
 
 
 @jit
@@ -145,7 +128,7 @@ def _grant_writes(model, limit):
     The cycle of the last beat if a record was written, else ``NEVER``.
     """
     setup, queue, _, tiles, _, _, stored, writes, _ = model
-    released, finished = tiles.released, queue.stored
+    released, finished = tiles.count.released, queue.stored
     while True:
         sent = write.grant(setup, queue, writes, stored, write.next_grant(setup, writes, stored))
         if sent != NEVER:
@@ -153,5 +136,5 @@ def _grant_writes(model, limit):
         store.settle(setup, queue, tiles, stored)
         if write.next_grant(setup, writes, stored) > limit:
             return NEVER
-        if tiles.released != released or queue.stored != finished:
+        if tiles.count.released != released or queue.stored != finished:
             return NEVER

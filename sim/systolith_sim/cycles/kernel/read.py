@@ -12,7 +12,7 @@ from .channel import CHANNEL, first_burst, transfer
 from .fifo import FIFO
 from .loader import Loader
 
-READ_DMA = fields("splitter_free", channel=CHANNEL, pending=FIFO)
+READ_DMA = fields("", at=fields("splitter_free"), channel=CHANNEL, pending=FIFO)
 """When the burst splitter is free, the data channel, and the rows that are waited for."""
 
 
@@ -31,7 +31,7 @@ def set_up(setup, reads):
     state = reads.state
     loader.set_up(setup, reads.a, False)
     loader.set_up(setup, reads.b, True)
-    state.splitter_free = ALWAYS
+    state.at.splitter_free = ALWAYS
     channel.set_up(state.channel, setup.read_numerator, setup.read_denominator)
     fifo.set_up(state.pending, setup.outstanding, setup.queue)
 
@@ -62,10 +62,10 @@ def grant(setup, queue, reads, limit):
 
 @jit
 def _next_grant(reads, descriptor):
-    valid = min(descriptor, reads.a.state.valid, reads.b.state.valid)
+    valid = min(descriptor, reads.a.state.at.valid, reads.b.state.at.valid)
     if valid == NEVER:
         return NEVER
-    return max(valid, reads.state.splitter_free, fifo.writable(reads.state.pending))
+    return max(valid, reads.state.at.splitter_free, fifo.writable(reads.state.pending))
 
 
 @jit
@@ -73,18 +73,18 @@ def _grant_loader(setup, queue, reads, cycle, until):
     """Whether anyone may go on when the data are there: B is used a panel at a time."""
     a, b = reads.a, reads.b
     a_first = _a_first(reads)
-    if a.state.valid <= cycle and (b.state.valid > cycle or a_first):
+    if a.state.at.valid <= cycle and (b.state.at.valid > cycle or a_first):
         _read_row(setup, reads, a, cycle)
         loader.grant(setup, queue, a, cycle)
         return True
     # The rest of the panel, until another request goes before it.
     if a_first:
-        until = min(until, a.state.valid)
+        until = min(until, a.state.at.valid)
     while True:
         _read_row(setup, reads, b, cycle)
         if loader.grant(setup, queue, b, cycle):
             return True
-        cycle = max(b.state.valid, reads.state.splitter_free, fifo.writable(reads.state.pending))
+        cycle = max(b.state.at.valid, reads.state.at.splitter_free, fifo.writable(reads.state.pending))
         if cycle >= until:
             return False
 
@@ -112,10 +112,10 @@ def _read(setup, reads, cycle, address, beats):
     state = reads.state
     first = first_burst(setup, address, beats)
     end = transfer(state.channel, cycle + 1 + setup.read_latency, first)
-    state.splitter_free = cycle + 1
+    state.at.splitter_free = cycle + 1
     if first < beats:
-        state.splitter_free += 1
-        end = transfer(state.channel, state.splitter_free + setup.read_latency, beats - first)
+        state.at.splitter_free += 1
+        end = transfer(state.channel, state.at.splitter_free + setup.read_latency, beats - first)
     fifo.write(reads.state.pending, cycle)
     fifo.pop(reads.state.pending, end + setup.read_dma)
     return end

@@ -9,50 +9,51 @@ from .nest import NEST
 RING = 64
 """Rows, and groups of a row, that are remembered; more than can be under way."""
 
-_RINGS = "accepted_at granted_at packed_at address beats end entered_at popped_at row_end"
-
 STORE = fields(
-    "job active entering tile_end row group groups tile "
-    "accepted granted packed sent entries packed_entries "
-    "job_ready next entered_last granted_last popped_last sent_last",
+    "job active entering tile_end row group groups",
+    count=fields("tile accepted granted packed sent entries packed_entries"),
+    at=fields(
+        "job_ready next entered_last granted_last popped_last sent_last",
+        **dict.fromkeys(("accepted", "granted", "packed", "entered", "popped"), (np.int64, RING)),
+    ),
     nest=NEST,
-    **dict.fromkeys(_RINGS.split(), (np.int64, RING)),
+    **dict.fromkeys(("address", "beats", "end", "row_end"), (np.int64, RING)),
 )
-"""Where the store is: jobs accepted, the row of the tile, the group of the row; rows accepted, granted by
-the write DMA, packed and sent; groups that entered the lanes and that the packer took; times: the next job
-may be accepted, the next row, and the latest of each; of every row, when it came how far and what is
-written; of every group, when it came how far and whether it is its row's last."""
+"""Where the store is: jobs accepted, the row of the tile, the group of the row; tiles begun, rows accepted,
+granted by the write DMA, packed and sent; groups that entered the lanes and that the packer took; when: the
+next job may be accepted, the next row, and the latest of each; of every row, when it came how far and what
+is written; of every group, when it came how far and whether it is its row's last."""
 
 
 @jit
 def set_up(store):
     """Begin before the first job."""
-    store.entered_last = store.granted_last = store.popped_last = store.sent_last = ALWAYS
+    store.at.entered_last = store.at.granted_last = store.at.popped_last = store.at.sent_last = ALWAYS
 
 
 @jit
 def offered(setup, store):
     """When the write DMA may take the next row."""
-    if store.granted == store.accepted:
+    if store.count.granted == store.count.accepted:
         return NEVER
-    return max(store.accepted_at[store.granted % RING] + setup.queue, store.granted_last + 1)
+    return max(store.at.accepted[store.count.granted % RING] + setup.queue, store.at.granted_last + 1)
 
 
 @jit
 def grant(setup, store, cycle):
     """The write DMA takes a row; when its first beat is there at the earliest."""
     _pack_known(setup, store)
-    row = store.granted % RING
-    store.granted_at[row] = store.granted_last = cycle
-    store.granted += 1
-    return store.packed_at[row] + 1
+    row = store.count.granted % RING
+    store.at.granted[row] = store.at.granted_last = cycle
+    store.count.granted += 1
+    return store.at.packed[row] + 1
 
 
 @jit
 def sent(store, cycle):
     """The last beat of the row granted last is sent in this cycle."""
-    store.sent_last = cycle
-    store.sent += 1
+    store.at.sent_last = cycle
+    store.count.sent += 1
 
 
 @jit
@@ -68,15 +69,15 @@ def settle(setup, queue, done, store):
 def _writable(setup, store):
     """When the queue of row writes has room for the next row."""
     inner = setup.write_queue - 1
-    if store.accepted < inner:
+    if store.count.accepted < inner:
         return ALWAYS
-    moved = store.accepted - inner
-    in_memory = store.accepted_at[moved % RING] + setup.queue
+    moved = store.count.accepted - inner
+    in_memory = store.at.accepted[moved % RING] + setup.queue
     if moved == 0:
         return in_memory
-    if moved > store.granted:
+    if moved > store.count.granted:
         return NEVER
-    return max(in_memory, store.granted_at[(moved - 1) % RING] + 1)
+    return max(in_memory, store.at.granted[(moved - 1) % RING] + 1)
 
 
 @jit
@@ -84,33 +85,35 @@ def _accept(setup, queue, done, store):
     """The next row leaves the accumulators."""
     at = store.nest
     if not store.active:
-        accepted = jobs.accept(queue, store.job, store.job_ready)
+        accepted = jobs.accept(queue, store.job, store.at.job_ready)
         if accepted == NEVER:
             return False
         nest.load(at, jobs.descriptor(queue, store.job), 1, setup.columns)
         at.k_size = 1
         store.job += 1
-        store.next = accepted + 1
+        store.at.next = accepted + 1
         store.active = True
-    if store.tile == done.finished:
+    if store.count.tile == done.count.finished:
         return False
     room = _writable(setup, store)
     if room == NEVER:
         return False
-    cycle = max(store.next, done.stored_from[store.tile % tiles.RING], store.entered_last, room)
+    cycle = max(
+        store.at.next, done.at.stored_from[store.count.tile % tiles.RING], store.at.entered_last, room
+    )
     descriptor = jobs.descriptor(queue, store.job - 1)
     columns = nest.n_columns(at)
     last_row = store.row == nest.m_rows(at) - 1
     matrix = descriptor.d_address + at.batch * descriptor.d_batch_stride
     row_begin = at.n * descriptor.result_bytes >> setup.bus_log2 << setup.bus_log2
-    row = store.accepted % RING
-    store.accepted_at[row] = cycle
+    row = store.count.accepted % RING
+    store.at.accepted[row] = cycle
     store.address[row] = matrix + (at.m + store.row) * descriptor.d_stride + row_begin
     store.beats[row] = units(columns * descriptor.result_bytes, setup.bus_log2)
     store.end[row] = last_row and nest.last(at)
-    store.accepted += 1
-    store.next = cycle + 1
-    store.entered_last = cycle
+    store.count.accepted += 1
+    store.at.next = cycle + 1
+    store.at.entered_last = cycle
     store.entering = True
     store.group = 0
     store.groups = ceil_div(columns, setup.epilogue_lanes)
@@ -118,9 +121,9 @@ def _accept(setup, queue, done, store):
     store.row += 1
     if last_row:
         store.row = 0
-        store.tile += 1
+        store.count.tile += 1
         store.active = not nest.last(at)
-        store.job_ready = cycle
+        store.at.job_ready = cycle
         nest.advance(at)
     return True
 
@@ -130,36 +133,36 @@ def _enter(setup, done, store):
     """The next group of the row enters the lanes."""
     _pack_known(setup, store)
     places = setup.epilogue_places
-    if store.entries - store.packed_entries >= places:
+    if store.count.entries - store.count.packed_entries >= places:
         return False
     place = ALWAYS
-    if store.entries >= places:
-        place = store.popped_at[(store.entries - places) % RING] + 1
-    store.entered_last = max(store.entered_last + 1, place)
+    if store.count.entries >= places:
+        place = store.at.popped[(store.count.entries - places) % RING] + 1
+    store.at.entered_last = max(store.at.entered_last + 1, place)
     store.group += 1
     row_end = store.group == store.groups
-    entry = store.entries % RING
-    store.entered_at[entry] = store.entered_last
+    entry = store.count.entries % RING
+    store.at.entered[entry] = store.at.entered_last
     store.row_end[entry] = row_end
-    store.entries += 1
+    store.count.entries += 1
     if row_end:
         store.entering = False
         if store.tile_end:
-            tiles.release(done, store.entered_last)
+            tiles.release(done, store.at.entered_last)
     return True
 
 
 @jit
 def _pack_known(setup, store):
     """Note when the packer takes the groups that have entered, as far as that is known."""
-    while store.packed_entries < store.entries:
-        entry = store.packed_entries % RING
-        cycle = max(store.entered_at[entry] + setup.lanes + setup.queue, store.popped_last + 1)
+    while store.count.packed_entries < store.count.entries:
+        entry = store.count.packed_entries % RING
+        cycle = max(store.at.entered[entry] + setup.lanes + setup.queue, store.at.popped_last + 1)
         if store.row_end[entry]:
-            if store.packed > store.sent:
+            if store.count.packed > store.count.sent:
                 return
-            cycle = max(cycle, store.sent_last)
-            store.packed_at[store.packed % RING] = cycle
-            store.packed += 1
-        store.popped_at[entry] = store.popped_last = cycle
-        store.packed_entries += 1
+            cycle = max(cycle, store.at.sent_last)
+            store.at.packed[store.count.packed % RING] = cycle
+            store.count.packed += 1
+        store.at.popped[entry] = store.at.popped_last = cycle
+        store.count.packed_entries += 1

@@ -10,7 +10,11 @@ HALVES = 2
 RING = 8
 """Tiles that are remembered; more than can be under way."""
 
-TILES = fields("finished released", stored_from=(np.int64, RING), released_at=(np.int64, RING))
+TILES = fields(
+    "",
+    count=fields("finished released"),
+    at=fields("", stored_from=(np.int64, RING), released=(np.int64, RING)),
+)
 """How many tiles are finished and released; of each, when its rows can be read, and when the epilogue is
 done with it."""
 
@@ -21,18 +25,18 @@ def place(tiles, number):
     if number < HALVES:
         return ALWAYS
     holder = number - HALVES
-    return tiles.released_at[holder % RING] + 1 if holder < tiles.released else NEVER
+    return tiles.at.released[holder % RING] + 1 if holder < tiles.count.released else NEVER
 
 
 @jit
 def finish(tiles, cycle):
     """The rows of another tile can be read from ``cycle`` on."""
-    tiles.stored_from[tiles.finished % RING] = cycle
-    tiles.finished += 1
+    tiles.at.stored_from[tiles.count.finished % RING] = cycle
+    tiles.count.finished += 1
 
 
 @jit
 def release(tiles, cycle):
     """The epilogue is done with another tile."""
-    tiles.released_at[tiles.released % RING] = cycle
-    tiles.released += 1
+    tiles.at.released[tiles.count.released % RING] = cycle
+    tiles.count.released += 1

@@ -6,18 +6,20 @@ from .base import ALWAYS, NEVER, fields, jit
 from .nest import NEST
 
 WEIGHTS = fields(
-    "job active by_column parameters_next loaded tile job_ready next array_free ready_at line_end group gap",
+    "job active by_column parameters_next loaded line_end group gap",
+    count=fields("tile"),
+    at=fields("job_ready next array_free ready"),
     nest=NEST,
 )
-"""Jobs accepted; what the feeder is at; tiles begun; times: the next job may be accepted, the next line may
-be read, the array can take a tile, the one in it can be swapped in; constants."""
+"""Jobs accepted; what the feeder is at; constants; tiles begun; when: the next job may be accepted, the next
+line be read, the array can take a tile, the one in it can be swapped in."""
 
 
 @jit
 def set_up(setup, weights):
     """Begin before the first job."""
-    weights.array_free = ALWAYS
-    weights.ready_at = NEVER
+    weights.at.array_free = ALWAYS
+    weights.at.ready = NEVER
     weights.line_end = (1 << setup.line_log2) - setup.rows
     weights.group = setup.burst_lines << setup.line_log2
     weights.gap = 1 + max(0, setup.swap_to_load - 1)
@@ -26,14 +28,14 @@ def set_up(setup, weights):
 @jit
 def ready(weights):
     """When the next tile can be swapped in."""
-    return weights.ready_at if weights.loaded else NEVER
+    return weights.at.ready if weights.loaded else NEVER
 
 
 @jit
 def swap(weights, cycle):
     """The pass sequencer issues the first row of a pass."""
     weights.loaded = False
-    weights.array_free = cycle + weights.gap
+    weights.at.array_free = cycle + weights.gap
 
 
 @jit
@@ -48,7 +50,7 @@ def settle(setup, queue, done, buffer, weights):
 @jit
 def _step(setup, queue, done, buffer, weights):
     if not weights.active:
-        accepted = jobs.accept(queue, weights.job, weights.job_ready)
+        accepted = jobs.accept(queue, weights.job, weights.at.job_ready)
         if accepted == NEVER:
             return False
         descriptor = jobs.descriptor(queue, weights.job)
@@ -56,7 +58,7 @@ def _step(setup, queue, done, buffer, weights):
         weights.by_column = descriptor.by_column
         nest.load(weights.nest, descriptor, setup.rows, setup.columns)
         weights.parameters_next = descriptor.parameters
-        weights.next = accepted + 1
+        weights.at.next = accepted + 1
         weights.active = True
     if weights.parameters_next:
         return _read_parameters(setup, done, buffer, weights)
@@ -65,12 +67,12 @@ def _step(setup, queue, done, buffer, weights):
 
 @jit
 def _read_parameters(setup, done, buffer, weights):
-    start = max(weights.next, buffers.ready(buffer, 1), tiles.place(done, weights.tile))
+    start = max(weights.at.next, buffers.ready(buffer, 1), tiles.place(done, weights.count.tile))
     if start >= NEVER:
         return False
     buffers.take(buffer, 1)
     buffers.release(buffer, start, setup.parameter_lines)
-    weights.next = start + setup.parameter_lines
+    weights.at.next = start + setup.parameter_lines
     weights.parameters_next = False
     return True
 
@@ -79,7 +81,7 @@ def _read_parameters(setup, done, buffer, weights):
 def _read_tile(setup, queue, buffer, weights):
     at = weights.nest
     rows = nest.n_columns(at) if weights.by_column else nest.k_depth(at)
-    start = max(weights.next, weights.array_free)
+    start = max(weights.at.next, weights.at.array_free)
     if not weights.by_column or at.k & (weights.group - 1) == 0:
         start = max(start, buffers.ready(buffer, rows))
         if start >= NEVER:
@@ -88,12 +90,12 @@ def _read_tile(setup, queue, buffer, weights):
     last_k = nest.last_k(at)
     if not weights.by_column or last_k or at.k & weights.line_end == weights.line_end:
         buffers.release(buffer, start, rows)
-    weights.next = start + rows
+    weights.at.next = start + rows
     weights.loaded = True
-    weights.ready_at = start + setup.load_to_ready
-    weights.tile += at.k == 0
+    weights.at.ready = start + setup.load_to_ready
+    weights.count.tile += at.k == 0
     weights.parameters_next = jobs.descriptor(queue, weights.job - 1).parameters and last_k
     weights.active = not nest.last(at)
-    weights.job_ready = weights.next - 1
+    weights.at.job_ready = weights.at.next - 1
     nest.advance(at)
     return True

@@ -6,7 +6,9 @@ from .base import ALWAYS, NEVER, fields, jit
 from .channel import CHANNEL, first_burst, transfer
 from .fifo import FIFO
 
-WRITE_DMA = fields("record record_address splitter_free response", channel=CHANNEL, data=FIFO, responses=FIFO)
+WRITE_DMA = fields(
+    "record_address", at=fields("record splitter_free response"), channel=CHANNEL, data=FIFO, responses=FIFO
+)
 """When a completion record is offered, and where to; when the burst splitter is free; the latest response;
 the data channel; the bursts whose data and whose responses are waited for."""
 
@@ -14,8 +16,8 @@ the data channel; the bursts whose data and whose responses are waited for."""
 @jit
 def set_up(setup, writes):
     """Begin before the first write."""
-    writes.record = NEVER
-    writes.splitter_free = writes.response = ALWAYS
+    writes.at.record = NEVER
+    writes.at.splitter_free = writes.at.response = ALWAYS
     channel.set_up(writes.channel, setup.write_numerator, setup.write_denominator)
     fifo.set_up(writes.data, setup.outstanding, setup.queue)
     fifo.set_up(writes.responses, setup.outstanding, setup.queue)
@@ -24,29 +26,29 @@ def set_up(setup, writes):
 @jit
 def offer_record(writes, cycle, address):
     """A completion record is offered from ``cycle`` on."""
-    writes.record = cycle
+    writes.at.record = cycle
     writes.record_address = address
 
 
 @jit
 def next_grant(setup, writes, store):
     """When the next write is granted, as things stand."""
-    valid = min(writes.record, stores.offered(setup, store))
-    return NEVER if valid == NEVER else max(valid, writes.splitter_free)
+    valid = min(writes.at.record, stores.offered(setup, store))
+    return NEVER if valid == NEVER else max(valid, writes.at.splitter_free)
 
 
 @jit
 def grant(setup, queue, writes, store, cycle):
     """Grant it; the cycle of its last beat if it was a record, ``NEVER`` otherwise."""
-    if writes.record <= cycle:
-        writes.record = NEVER
+    if writes.at.record <= cycle:
+        writes.at.record = NEVER
         beats = setup.record_bytes >> setup.bus_log2
         return _write(setup, writes, cycle, writes.record_address, beats, ALWAYS)
-    row = store.granted % stores.RING
+    row = store.count.granted % stores.RING
     ready = stores.grant(setup, store, cycle)
     stores.sent(store, _write(setup, writes, cycle, store.address[row], store.beats[row], ready))
     if store.end[row]:
-        queue.ring[queue.stored % jobs.RING].stored = writes.response + 2
+        queue.ring[queue.stored % jobs.RING].stored = writes.at.response + 2
         queue.stored += 1
     return NEVER
 
@@ -55,7 +57,7 @@ def grant(setup, queue, writes, store, cycle):
 def _write(setup, writes, cycle, address, beats, ready):
     """Write beats, of which the first is there at ``ready``; the cycle of the last."""
     first = first_burst(setup, address, beats)
-    writes.splitter_free = cycle
+    writes.at.splitter_free = cycle
     end = _burst(setup, writes, first, ready)
     return _burst(setup, writes, beats - first, ready) if first < beats else end
 
@@ -63,10 +65,10 @@ def _write(setup, writes, cycle, address, beats, ready):
 @jit
 def _burst(setup, writes, beats, ready):
     data, responses = writes.data, writes.responses
-    writes.splitter_free = max(writes.splitter_free + 1, fifo.writable(data), fifo.writable(responses))
-    end = transfer(writes.channel, max(ready, fifo.write(data, writes.splitter_free)), beats)
+    writes.at.splitter_free = max(writes.at.splitter_free + 1, fifo.writable(data), fifo.writable(responses))
+    end = transfer(writes.channel, max(ready, fifo.write(data, writes.at.splitter_free)), beats)
     fifo.pop(data, end)
-    fifo.write(responses, writes.splitter_free)
-    writes.response = max(end + setup.write_latency, writes.response + 1)
-    fifo.pop(responses, writes.response + 1)
+    fifo.write(responses, writes.at.splitter_free)
+    writes.at.response = max(end + setup.write_latency, writes.at.response + 1)
+    fifo.pop(responses, writes.at.response + 1)
     return end
