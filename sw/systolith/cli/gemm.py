@@ -23,7 +23,7 @@ from .options import (
     memory_facts,
     open_target,
 )
-from .output import cycle_origin, finish, number, percent, results, table
+from .output import cycle_origin, cycles_by_device, finish, number, percent, results, table
 
 __all__ = ["gemm"]
 
@@ -178,10 +178,7 @@ def _render(data):
     ratio = f"{data['ratio']:.3f} × roofline {number(data['roofline_cycles'])}"
     results.print(f"{number(data['cycles'])} cycles, {ratio}, utilization {percent(data['utilization'])}")
     if data["devices"] > 1:
-        each = ", ".join(map(number, data["device_cycles"]))
-        results.print(
-            f"{data['devices']} devices: {each}; {number(data['makespan_cycles'])} until the last was done"
-        )
+        results.print(cycles_by_device(data))
     counters = table("Where the cycles went", "counter", "cycles", "share")
     for name, value in data["counters"].items():
         counters.add_row(name, number(value), percent(value / data["cycles"]))

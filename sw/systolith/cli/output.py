@@ -8,7 +8,16 @@ import rich.console
 import rich.table
 import typer
 
-__all__ = ["cycle_origin", "finish", "number", "percent", "printable", "results", "table"]
+__all__ = [
+    "cycle_origin",
+    "cycles_by_device",
+    "finish",
+    "number",
+    "percent",
+    "printable",
+    "results",
+    "table",
+]
 
 PIPE_COLUMNS = 132
 """Width of what is printed to something that is not a terminal."""
@@ -63,6 +72,13 @@ def cycle_origin(data):
     if data["cycle_source"] is None:
         return f"the target {data['target']} has no notion of cycles"
     return f"cycles {data['cycle_source']}"
+
+
+def cycles_by_device(data):
+    """What each of several devices took, in results of a target with cycles."""
+    each = ", ".join(map(number, data["device_cycles"]))
+    last = number(data["makespan_cycles"])
+    return f"{data['devices']} devices: {each}; {last} until the last was done"
 
 
 def printable(text):

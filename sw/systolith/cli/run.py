@@ -15,15 +15,17 @@ from systolith.sentences import check_sentence
 from .options import (
     SEED_MAX,
     Array,
+    Devices,
     Json,
     MemoryLatency,
     MemoryStall,
     Target,
     check_options,
+    device_facts,
     memory_facts,
     open_target,
 )
-from .output import cycle_origin, finish, number, percent, printable, results, table
+from .output import cycle_origin, cycles_by_device, finish, number, percent, printable, results, table
 
 __all__ = ["run"]
 
@@ -55,6 +57,7 @@ def run(
     ] = None,
     target: Target = "rtl",
     array: Array = "16x16",
+    devices: Devices = 1,
     mem_latency: MemoryLatency = None,
     mem_stall: MemoryStall = None,
     seed: Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Of the stalls.")] = 0,
@@ -78,7 +81,9 @@ def run(
 
     verifier = Verifier()
     wanted = sentence_model.embed(texts)
-    device = open_target(target, array, memory_latency=mem_latency, memory_stall=mem_stall, seed=seed)
+    device = open_target(
+        target, array, devices=devices, memory_latency=mem_latency, memory_stall=mem_stall, seed=seed
+    )
     with device:
         encoder = offload(sentence_model.encoder, device=device, verifier=verifier)
         with _progress(encoder, target):
@@ -95,6 +100,7 @@ def run(
         "target": target,
         "array": str(device.config),
         "seed": seed,
+        **device_facts(devices, trace),
         **memory_facts(target, memory_latency=mem_latency, memory_stall=mem_stall),
         "texts": texts,
         "tokens": [len(ids) for ids in tokens],
@@ -183,6 +189,8 @@ def _render(data, rows):
         )
     results.print("[bold]GEMMs by shape (batch × M×K×N, layout of B)[/]")
     results.print(_shapes(rows))
+    if data["devices"] > 1 and data["cycles"] is not None:
+        results.print(cycles_by_device(data))
     results.print(cycle_origin(data))
     results.print(_seconds(data))
     if data["bit_exact"]:

@@ -48,6 +48,28 @@ def test_run_model(systolith):
         assert ours["counters"] == theirs["counters"]
 
 
+@pytest.mark.slow
+def test_run_devices(systolith):
+    """Two devices take little more than half of the time for the same embeddings, to the bit."""
+    arguments = ("run", "minilm", "--target", "model")
+    one = systolith(*arguments, "--json").json
+    two = systolith(*arguments, "--devices", 2, "--json").json
+    assert two["bit_exact"] is True
+    assert two["similarities"] == one["similarities"]
+    assert (one["devices"], one["device_cycles"], one["makespan_cycles"]) == (
+        1,
+        [one["cycles"]],
+        one["cycles"],
+    )
+    assert sum(two["device_cycles"]) == two["cycles"]
+    assert one["cycles"] / two["makespan_cycles"] > 1.8
+    assert two["host_seconds"] > 0
+    plain = systolith(*arguments, "--devices", 2)
+    assert plain.code == 0
+    each = ", ".join(f"{cycles:,}" for cycles in two["device_cycles"])
+    assert f"\n2 devices: {each}; {two['makespan_cycles']:,} until the last was done\n" in plain.out
+
+
 def test_run_text(systolith):
     result = systolith(
         "run", "minilm", "--target", "golden", "--text", "One.", "--text", "[bold]Two[/]", "--json"
@@ -85,6 +107,7 @@ def test_run_seconds(capsys):
         "model": "m",
         "target": "rtl",
         "array": "a",
+        "devices": 1,
         "texts": ["One."],
         "tokens": [3],
         "cosine_min": 1.0,
