@@ -1,5 +1,7 @@
 """Offloaded models on a pool: the same bits as on one device."""
 
+import pathlib
+
 import pytest
 import torch
 from systolith import WorkerDied, open_device, open_pool
@@ -28,6 +30,9 @@ def test_offload(model):
         assert [record.label for record in pool.trace] == [record.label for record in device.trace]
         labels = {record.label for record in pool.trace if len(record.shares) == 2}
         assert {"0.self_attn.qk", "0.self_attn.pv", "0.linear1"} <= labels
+        for worker in pool.workers:
+            # Workers start fast: they do not load what they do not need.
+            assert "torch" not in pathlib.Path(f"/proc/{worker.pid}/maps").read_text()
         pool.workers[0]._process.kill()
         with pytest.raises(WorkerDied):
             offloaded(x)
