@@ -140,6 +140,7 @@ def test_cycles_are_those_of_a_device_alone(rtl):
     assert rtl.trace.makespan_cycles == alone
 
 
+@pytest.mark.slow
 def test_cycles_of_the_model(rtl):
     """Devices of target model take the cycles of those of target rtl, device by device."""
     products = [(random(m, k), random(k, n)) for m, k, n in ((64, 64, 64), (33, 70, 20), (1, 100, 300))]
