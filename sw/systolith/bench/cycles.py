@@ -5,7 +5,6 @@ import dataclasses
 from systolith_hw import BLayout, Output
 
 from systolith.memory import round_up
-from systolith.simulated.cycles import scale_sim_cycles, time_cycles
 
 from .gemm import GemmCase
 
@@ -77,6 +76,8 @@ def measure_layer(config, tokens, *, repeats=5, scale_sim_python=None, progress=
     DeviceError
         If a model cannot be built, the RTL fails, or SCALE-Sim does.
     """
+    from systolith.simulated.cycles import time_cycles
+
     cases = layer_cases(tokens)
     descriptors, memory_bytes = _placed(config, cases.values())
     timed = time_cycles(
@@ -153,6 +154,8 @@ def _scale_sim(config, cases, python, progress):
     """Its version, and what it says of each shape; it knows no batches, so that heads are asked for once."""
     if python is None:
         return None, {}
+    from systolith.simulated.cycles import scale_sim_cycles
+
     shapes = list(dict.fromkeys((case.m, case.k, case.n) for case in cases.values()))
     if progress:
         progress(f"asking SCALE-Sim for {len(shapes)} products")

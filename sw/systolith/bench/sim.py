@@ -3,8 +3,6 @@
 import dataclasses
 import time
 
-from systolith.simulated.peers import Peer, peer_names
-
 __all__ = ["LATENCY_CYCLES", "LONG", "SHORT", "Work", "measure_simulations", "simulation_floors"]
 
 LATENCY_CYCLES = 40
@@ -72,6 +70,8 @@ def measure_simulations(config, *, names=None, repeats=5, progress=None):
     DeviceError
         If a simulation cannot be built, or fails.
     """
+    from systolith.simulated.peers import Peer, peer_names
+
     others = [name for name in peer_names() if name not in HARNESS and (names is None or name in names)]
     missing = {name: Peer.missing(name) for name in others}
     installed = [name for name in others if not missing[name]]
@@ -103,12 +103,18 @@ def simulation_floors(config, rows):
     Returns
     -------
     list of dict
-        With ``figure``, ``value``, ``floor`` and ``passed``.
+        With ``work``, ``figure``, ``value``, ``floor`` and ``passed``.
     """
     wanted = FLOORS.get((config.rows, config.columns), {})
     ours = next(row for row in rows if row["simulation"] == "loops" and row["work"] == str(LONG))
     return [
-        {"figure": name, "value": ours[name], "floor": floor, "passed": ours[name] >= floor}
+        {
+            "work": ours["work"],
+            "figure": name,
+            "value": ours[name],
+            "floor": floor,
+            "passed": ours[name] >= floor,
+        }
         for name, floor in wanted.items()
     ]
 
@@ -141,6 +147,8 @@ def _missing_row(config, name, work, remedy):
 
 
 def _facts(config, name, work):
+    from systolith.simulated.peers import peer_names
+
     return {"array": str(config), "simulation": name, "about": peer_names()[name], "work": str(work)}
 
 
