@@ -46,6 +46,13 @@ def test_figure_passed(value, floor, better, passed):
     assert Figure(value=value, floor=floor, better=better).passed is passed
 
 
+def test_figure_counts_faults():
+    assert Figure(value=1, floor=0).counts_faults
+    assert not Figure(value=0, floor=0).counts_faults
+    assert not Figure(value=9.0, floor=1.0).counts_faults
+    assert not Figure(value=9.0).counts_faults
+
+
 def test_figure_wrong():
     with pytest.raises(ValueError, match=r"^better must be 'lower' or 'higher', not 'more'$"):
         Figure(value=1.0, better="more")

@@ -73,6 +73,7 @@ def test_simulation_floors(array, passed):
     rows = [row(1.0, 1.0) | {"simulation": "stock"}, row(7.0, 0.9e6)]
     floors = simulation_floors(ArrayConfig.parse(array), rows)
     assert [floor["passed"] for floor in floors] == passed
+    assert {floor["work"] for floor in floors} <= {str(sim.LONG)}
 
 
 def test_work_text():

@@ -58,6 +58,25 @@ def test_bench_all(systolith, answers, tmp_path):
     assert record["first"]["command"] == "systolith bench first --json"
 
 
+def test_bench_all_wrong_results(systolith, answers, monkeypatch, tmp_path):
+    """They are told, and the last right ones are kept."""
+    path = tmp_path / "ratios.json"
+    answers["second"] = 2.0
+    assert systolith("bench", "all", "--file", path).code == 0
+    kept = path.read_bytes()
+    faulty = Bench(
+        arguments=("bench", "second"),
+        figures=lambda data: {"ratio": Figure(value=1.0), "wrong elements": Figure(value=7, floor=0)},
+        tables=lambda data: data,
+    )
+    monkeypatch.setitem(bench_all.BENCHES, "second", faulty)
+    result = systolith("bench", "all", "--file", path)
+    assert result.code == 1
+    assert "new, missed" in result.out
+    assert "second: wrong results, the figures are not kept" in result.err
+    assert path.read_bytes() == kept
+
+
 def test_bench_all_only(systolith, answers, tmp_path):
     """The others stay as they are, in their order."""
     path = tmp_path / "ratios.json"
