@@ -27,7 +27,7 @@ def load_model(folder=None):
     Returns
     -------
     callable
-        :func:`.kernel.model.predict` but for its first argument. Raises CacheError as well.
+        :func:`.kernel.model.predict` but for its first two arguments. Raises CacheError as well.
 
     Raises
     ------
@@ -43,15 +43,17 @@ def load_model(folder=None):
         run = _cached(model.run, place)
 
     compiled = False
+    # Fresh memory costs more than a small prediction. Threads that predict at the same time have their own.
+    spare = [model.make_memory()]
 
     def run_model(*arguments):
         nonlocal compiled
-        if compiled:
-            return model.predict(run, *arguments)
+        memory = spare.pop() if spare else model.make_memory()
         # Two processes that need it compile it once.
-        with _explained(place), filelock.FileLock(place / "lock"):
-            results = model.predict(run, *arguments)
+        with contextlib.nullcontext() if compiled else _alone(place):
+            results = model.predict(run, memory, *arguments)
         compiled = True
+        spare.append(memory)
         return results
 
     return run_model
@@ -82,6 +84,13 @@ def _cached(function, folder):
         return numba.njit(cache=True, **OPTIONS)(function)
     finally:
         numba.config.CACHE_DIR = before
+
+
+@contextlib.contextmanager
+def _alone(place):
+    """While no other process compiles."""
+    with _explained(place), filelock.FileLock(place / "lock"):
+        yield
 
 
 @contextlib.contextmanager

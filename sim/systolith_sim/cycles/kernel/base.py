@@ -23,19 +23,22 @@ OPTIONS = {
 jit = functools.partial(numba.njit, **OPTIONS)
 """Compile a function. Only the one that Python calls is cached, with all that it calls."""
 
+inlined = functools.partial(jit, forceinline=True)
+"""Likewise, as part of whatever calls it."""
+
 
 def fields(names, **nested):
     """A record of 64-bit integers, of which the ``nested`` ones are of another layout."""
     return np.dtype([*((name, np.int64) for name in names.split()), *nested.items()])
 
 
-@jit
+@inlined
 def ceil_div(value, by):
     """``value / by`` rounded up; both positive."""
     return (value + by - 1) // by
 
 
-@jit
+@inlined
 def units(value, log2):
     """How many units of ``2**log2`` hold ``value``."""
     return (value + (1 << log2) - 1) >> log2

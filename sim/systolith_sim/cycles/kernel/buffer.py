@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import ALWAYS, NEVER, fields, jit
+from .base import ALWAYS, NEVER, fields, inlined, jit
 
 BUFFER = fields("lines", count=fields("arrived taken reserved passed head segments"))
 """Rows arrived and taken; lines reserved; lines of the segments before ``head``; segments."""
@@ -27,7 +27,7 @@ class Buffer(NamedTuple):
     rings: np.void
 
 
-@jit
+@inlined
 def arrive(buffer, cycle):
     """A row is there, visible to the consumer from ``cycle`` on."""
     state = buffer.state
@@ -35,7 +35,7 @@ def arrive(buffer, cycle):
     state.count.arrived += 1
 
 
-@jit
+@inlined
 def ready(buffer, rows):
     """When ``rows`` rows are there that have not been taken."""
     state = buffer.state
@@ -43,13 +43,19 @@ def ready(buffer, rows):
     return NEVER if last >= state.count.arrived else buffer.rings.arrivals[last & (state.lines - 1)]
 
 
-@jit
+@inlined
+def untaken(buffer):
+    """How many rows are there, or known to come, that have not been taken."""
+    return buffer.state.count.arrived - buffer.state.count.taken
+
+
+@inlined
 def take(buffer, rows):
     """Rows are in use from now on."""
     buffer.state.count.taken += rows
 
 
-@jit
+@inlined
 def release(buffer, cycle, lines):
     """Lines become free, one a cycle, the first in ``cycle``."""
     state = buffer.state
@@ -83,7 +89,7 @@ def free(buffer, lines):
     return buffer.rings.starts[state.count.head & mask] + (releases - state.count.passed)
 
 
-@jit
+@inlined
 def reserve(buffer, lines):
     """Lines are spoken for."""
     buffer.state.count.reserved += lines

@@ -1,6 +1,6 @@
 """The memory's data channels and the burst splitters before them."""
 
-from .base import ceil_div, fields, jit
+from .base import ceil_div, fields, inlined, jit
 
 CHANNEL = fields("numerator denominator free_ticks", at=fields("last"))
 """Beats per cycle; when the next beat may be transferred, in fractions of a cycle, or, where the bandwidth is
@@ -15,7 +15,7 @@ def set_up(channel, numerator, denominator):
     channel.at.last = -1
 
 
-@jit
+@inlined
 def transfer(channel, ready, beats):
     """Transfer beats, the first not before ``ready``; the cycle of the last. As ``harness/rate.hpp``."""
     if channel.numerator == channel.denominator:
@@ -29,7 +29,7 @@ def transfer(channel, ready, beats):
     return first if beats == 1 else ceil_div(channel.free_ticks - channel.denominator, numerator)
 
 
-@jit
+@inlined
 def first_burst(setup, address, beats):
     """Beats of a transfer before the boundary that no burst may cross."""
     room = (setup.boundary_bytes - (address & (setup.boundary_bytes - 1))) >> setup.bus_log2

@@ -31,12 +31,12 @@ def next_end(setup, queue, fetch, completion, descriptors):
     number = completion.number
     if completion.writing or number >= fetch.dispatched:
         return NEVER
-    valid = max(fetch.dispatched_at[number % fetches.RING] + setup.queue, completion.free)
+    valid = max(fetch.dispatched_at[number & fetches.RING - 1] + setup.queue, completion.free)
     if not descriptors[number].runs:
         return valid
     if queue.ended == queue.stored:
         return NEVER
-    return max(valid, queue.ring[queue.ended % jobs.RING].stored)
+    return max(valid, queue.ring[queue.ended & jobs.RING - 1].stored)
 
 
 @jit
@@ -57,12 +57,12 @@ def close(setup, queue, writes, completion, descriptors, available, results, cyc
 @jit
 def _charge(queue, completion, result, cycle):
     """The job in charge has completed: what it is charged, and the last cycle of that."""
-    job = queue.ring[queue.ended % jobs.RING]
+    job = queue.ring[queue.ended & jobs.RING - 1]
     queue.ended += 1
     end = cycle
     if queue.ended < queue.begun:
         # The next one may have been handed the charge already.
-        end = min(end, queue.ring[queue.ended % jobs.RING].begin)
+        end = min(end, queue.ring[queue.ended & jobs.RING - 1].begin)
     result.total = end - completion.charged_until
     result.fill = job.begin - completion.charged_until
     result.compute = job.compute

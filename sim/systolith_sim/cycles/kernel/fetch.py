@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import jobs
-from .base import NEVER, fields, jit
+from .base import NEVER, fields, inlined, jit
 
 RING = 16
 """Descriptors that are remembered; more than can be in flight."""
@@ -22,7 +22,7 @@ def set_up(fetch, available):
     fetch.available = available[0]
 
 
-@jit
+@inlined
 def valid(setup, fetch):
     """When the next request is offered."""
     number = fetch.dispatched
@@ -30,14 +30,14 @@ def valid(setup, fetch):
         return NEVER
     idle = fetch.available
     if number:
-        idle = max(idle, fetch.dispatched_at[(number - 1) % RING] + 1)
+        idle = max(idle, fetch.dispatched_at[(number - 1) & RING - 1] + 1)
     holder = number - setup.descriptor_slots
     if holder < 0:
         return idle
-    return max(idle, fetch.released_at[holder % RING] + 1) if holder < fetch.released else NEVER
+    return max(idle, fetch.released_at[holder & RING - 1] + 1) if holder < fetch.released else NEVER
 
 
-@jit
+@inlined
 def slot(setup, number):
     """The address of a descriptor."""
     return setup.ring_base + ((setup.first_index + number) & (setup.ring_slots - 1)) * setup.slot_bytes
@@ -48,7 +48,7 @@ def read(setup, queue, fetch, descriptors, available, cycle):
     """The last beat is on R in this cycle: collected, checked, dispatched."""
     number = fetch.dispatched
     dispatched = cycle + setup.read_dma + 2
-    fetch.dispatched_at[number % RING] = dispatched
+    fetch.dispatched_at[number & RING - 1] = dispatched
     fetch.dispatched += 1
     if fetch.dispatched < fetch.count:
         fetch.available = available[fetch.dispatched]
@@ -59,5 +59,5 @@ def read(setup, queue, fetch, descriptors, available, cycle):
 @jit
 def release(fetch, cycle):
     """The last beat of the oldest descriptor's record is sent in this cycle."""
-    fetch.released_at[fetch.released % RING] = cycle
+    fetch.released_at[fetch.released & RING - 1] = cycle
     fetch.released += 1

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import ALWAYS, fields, jit
+from .base import ALWAYS, fields, inlined, jit
 
 MAX_DEPTH = 256
 """Of ``ArrayConfig.outstanding``."""
@@ -27,7 +27,7 @@ def set_up(fifo, depth, latency):
     fifo.at.popped = ALWAYS
 
 
-@jit
+@inlined
 def writable(fifo):
     """When the next entry can be written at the earliest."""
     if fifo.count.written < fifo.depth - 1:
@@ -35,7 +35,7 @@ def writable(fifo):
     return fifo.at.moved[fifo.count.written + 1 & (fifo.depth - 1)] + 1
 
 
-@jit
+@inlined
 def write(fifo, cycle):
     """Write it; when it is valid."""
     moved = max(cycle + fifo.latency - 1, fifo.at.popped)
@@ -44,7 +44,7 @@ def write(fifo, cycle):
     return moved + 1
 
 
-@jit
+@inlined
 def pop(fifo, cycle):
     """The entry written last is popped."""
     fifo.at.popped = cycle

@@ -2,7 +2,7 @@
 
 from systolith_sim.cycles.setup import DESCRIPTOR
 
-from .base import NEVER, fields, jit
+from .base import NEVER, fields, inlined, jit
 
 RING = 16
 """Jobs that are remembered; more than can be in flight."""
@@ -18,20 +18,20 @@ JOBS = fields("dispatched begun stored ended", ring=(JOB, RING))
 @jit
 def dispatch(jobs, descriptor, cycle):
     """The units' queues offer a job from ``cycle`` on."""
-    job = jobs.ring[jobs.dispatched % RING]
+    job = jobs.ring[jobs.dispatched & RING - 1]
     job.descriptor = descriptor
     job.available = cycle
     job.compute = job.wait_a = job.wait_b = job.wait_output = 0
     jobs.dispatched += 1
 
 
-@jit
+@inlined
 def accept(jobs, number, ready):
     """When a unit accepts a job, from ``ready`` on; ``NEVER`` if it has not been dispatched."""
-    return NEVER if number == jobs.dispatched else max(ready, jobs.ring[number % RING].available)
+    return NEVER if number == jobs.dispatched else max(ready, jobs.ring[number & RING - 1].available)
 
 
-@jit
+@inlined
 def descriptor(jobs, number):
     """The descriptor of a job."""
-    return jobs.ring[number % RING].descriptor
+    return jobs.ring[number & RING - 1].descriptor

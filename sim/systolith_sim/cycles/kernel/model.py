@@ -28,13 +28,20 @@ class Model(NamedTuple):
     completion: np.void
 
 
-def predict(run, setup, descriptors, available):
+def make_memory():
+    """What :func:`predict` works in: nothing is read from it that was not written before."""
+    return np.empty(2, RINGS), np.empty(1, SNAPSHOTS)
+
+
+def predict(run, memory, setup, descriptors, available):
     """Let an idle accelerator run descriptors.
 
     Parameters
     ----------
     run : callable
         :func:`run`, compiled.
+    memory : tuple
+        From :func:`make_memory`.
     setup : ``(1,)`` array of records
     descriptors : ``(count,)`` array of records
     available : ``(count,) int64``
@@ -47,7 +54,6 @@ def predict(run, setup, descriptors, available):
     results = np.zeros(len(descriptors), RESULT)
     # Zeroing words is ten times as fast as zeroing a record.
     words = np.zeros(STATE.itemsize // 8, np.int64)
-    memory = np.empty(2, RINGS), np.empty(1, SNAPSHOTS)
     ended = run(setup, descriptors, available, results, words, words.view(STATE), *memory)
     assert ended, f"the model stopped: {setup}, {descriptors}, {available}"
     return results

@@ -1,6 +1,6 @@
 """The loop nest that every unit walks: ``TileLoop``."""
 
-from .base import fields, jit
+from .base import fields, inlined, jit
 
 NEST = fields("m k n batch m_size k_size n_size batches m_step k_step n_step")
 """Where the iteration begins, and the sizes and steps of the nest."""
@@ -19,43 +19,43 @@ def load(nest, descriptor, k_step, n_step):
     nest.m = nest.k = nest.n = nest.batch = 0
 
 
-@jit
+@inlined
 def m_rows(nest):
     """Rows of this block of M."""
     return min(nest.m_step, nest.m_size - nest.m)
 
 
-@jit
+@inlined
 def n_columns(nest):
     """Columns of this tile of N."""
     return min(nest.n_step, nest.n_size - nest.n)
 
 
-@jit
+@inlined
 def k_depth(nest):
     """Length of this step along K."""
     return min(nest.k_step, nest.k_size - nest.k)
 
 
-@jit
+@inlined
 def last_k(nest):
     """Whether this step is the last along K."""
     return nest.k_size - nest.k <= nest.k_step
 
 
-@jit
+@inlined
 def last_n(nest):
     """Whether this tile is the last along N."""
     return nest.n_size - nest.n <= nest.n_step
 
 
-@jit
+@inlined
 def last_m(nest):
     """Whether this block is the last along M."""
     return nest.m_size - nest.m <= nest.m_step
 
 
-@jit
+@inlined
 def last(nest):
     """Whether this iteration is the last of all."""
     return last_k(nest) and last_n(nest) and last_m(nest) and nest.batch == nest.batches - 1

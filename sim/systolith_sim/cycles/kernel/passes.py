@@ -2,11 +2,11 @@
 
 from . import buffer as buffers
 from . import jobs, nest, tiles, weights
-from .base import ALWAYS, NEVER, fields, jit
+from .base import ALWAYS, NEVER, fields, inlined, jit
 from .nest import NEST
 
 PASSES = fields(
-    "active row rows first_use last_use line_end group",
+    "active row rows first_use releases line_end group",
     count=fields("tile"),
     at=fields("job_ready next recovered"),
     nest=NEST,
@@ -39,24 +39,24 @@ def _step(setup, queue, done, buffer, feeder, passes):
         if accepted == NEVER:
             return False
         nest.load(passes.nest, jobs.descriptor(queue, queue.begun), setup.rows, setup.columns)
-        queue.ring[queue.begun % jobs.RING].begin = accepted
+        queue.ring[queue.begun & jobs.RING - 1].begin = accepted
         queue.begun += 1
         passes.at.next = accepted + 1
         passes.active = True
-    job = queue.ring[(queue.begun - 1) % jobs.RING]
+    job = queue.ring[(queue.begun - 1) & jobs.RING - 1]
     if passes.row == 0:
         return _begin_pass(setup, job, done, buffer, feeder, passes)
-    return _later_row(setup, job, done, buffer, passes)
+    return _later_rows(setup, job, done, buffer, passes)
 
 
-@jit
+@inlined
 def _begin_pass(setup, job, done, buffer, feeder, passes):
     at = passes.nest
     ready = weights.ready(feeder)
     place = tiles.place(done, passes.count.tile) if at.k == 0 else ALWAYS
     passes.first_use = at.n == 0 and at.k & (passes.group - 1) == 0
     arrival = buffers.ready(buffer, 1) if passes.first_use else ALWAYS
-    if NEVER in (ready, place, arrival):
+    if max(ready, place, arrival) == NEVER:
         return False
     now = passes.at.next
     for_place = max(now, place)
@@ -68,37 +68,45 @@ def _begin_pass(setup, job, done, buffer, feeder, passes):
     job.wait_output += for_place - now + issued - for_row
     weights.swap(feeder, issued)
     passes.rows = nest.m_rows(at)
-    passes.last_use = nest.last_k(at) or at.k & passes.line_end == passes.line_end
+    last_k = nest.last_k(at)
+    passes.releases = (last_k or at.k & passes.line_end == passes.line_end) and nest.last_n(at)
     passes.count.tile += at.k == 0
-    _issue(setup, job, done, buffer, passes, issued, 1 if passes.first_use else passes.rows)
-    return True
-
-
-@jit
-def _later_row(setup, job, done, buffer, passes):
-    arrival = buffers.ready(buffer, 1)
-    if arrival == NEVER:
-        return False
-    now = max(passes.at.next, arrival)
-    job.wait_a += now - passes.at.next
-    _issue(setup, job, done, buffer, passes, now, 1)
-    return True
-
-
-@jit
-def _issue(setup, job, done, buffer, passes, cycle, rows):
-    """Rows enter the array, one a cycle."""
-    at = passes.nest
+    passes.at.next = issued
     if passes.first_use:
-        buffers.take(buffer, rows)
-    if passes.last_use and nest.last_n(at):
-        buffers.release(buffer, cycle, rows)
-    job.compute += rows
-    passes.at.next = cycle + rows
-    passes.row += rows
-    if passes.row < passes.rows:
-        return
-    passes.row = 0
+        return _later_rows(setup, job, done, buffer, passes)
+    if passes.releases:
+        buffers.release(buffer, issued, passes.rows)
+    job.compute += passes.rows
+    passes.at.next += passes.rows
+    _end_pass(setup, done, passes)
+    return True
+
+
+@inlined
+def _later_rows(setup, job, done, buffer, passes):
+    """Rows that are used for the first time enter the array, each when it is there; whether any was."""
+    known = min(passes.rows - passes.row, buffers.untaken(buffer))
+    now = passes.at.next
+    for _ in range(known):
+        issued = max(now, buffers.ready(buffer, 1))
+        job.wait_a += issued - now
+        now = issued + 1
+        buffers.take(buffer, 1)
+        if passes.releases:
+            buffers.release(buffer, issued, 1)
+    job.compute += known
+    passes.at.next = now
+    passes.row += known
+    if passes.row == passes.rows:
+        passes.row = 0
+        _end_pass(setup, done, passes)
+    return known > 0
+
+
+@inlined
+def _end_pass(setup, done, passes):
+    """The last row has entered."""
+    at = passes.nest
     if passes.rows < setup.hazard:
         passes.at.recovered = passes.at.next + setup.hazard - passes.rows
     if nest.last_k(at):

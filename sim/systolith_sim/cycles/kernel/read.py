@@ -7,7 +7,7 @@ import numpy as np
 from . import buffer as buffers
 from . import channel, fifo, loader
 from . import fetch as fetches
-from .base import ALWAYS, NEVER, fields, jit
+from .base import ALWAYS, NEVER, fields, inlined, jit
 from .channel import CHANNEL, first_burst, transfer
 from .fifo import FIFO
 from .loader import Loader
@@ -60,7 +60,7 @@ def grant(setup, queue, reads, limit):
     return NEVER
 
 
-@jit
+@inlined
 def _next_grant(reads, descriptor):
     valid = min(descriptor, reads.a.state.at.valid, reads.b.state.at.valid)
     if valid == NEVER:
@@ -89,7 +89,7 @@ def _grant_loader(setup, queue, reads, cycle, until):
             return False
 
 
-@jit
+@inlined
 def _a_first(reads):
     a, b = reads.a.state.panel, reads.b.state.panel
     blocks_ahead = (b.block - a.block) & 0xFFFF
@@ -98,7 +98,7 @@ def _a_first(reads):
     return blocks_ahead >> 15 == 0
 
 
-@jit
+@inlined
 def _read_row(setup, reads, by, cycle):
     """Read a row of a loader's panel."""
     panel = by.state.panel
@@ -106,7 +106,7 @@ def _read_row(setup, reads, by, cycle):
     buffers.arrive(by.buffer, end + setup.read_dma + 1)
 
 
-@jit
+@inlined
 def _read(setup, reads, cycle, address, beats):
     """Read beats; the cycle of the last one on R."""
     state = reads.state

@@ -6,9 +6,10 @@ Times that have passed for good are all alike.
 
 import numpy as np
 
+from . import jobs
 from . import store as stores
 from . import tiles as tilings
-from .base import ALWAYS, NEVER, fields, jit
+from .base import ALWAYS, NEVER, fields, inlined, jit
 from .state import PLAIN, SINGLE_TIMES
 
 SLOTS = 8
@@ -24,7 +25,7 @@ SNAPSHOTS = fields(
     ),
 )
 """The sweep that they are of, the tile looked at last, and how many have been taken in the sweep; after how
-many tiles bursts cross boundaries as before; of the one that is being taken, the time that others are relative
+many tiles bursts cross boundaries as before; of the one that is being taken, the time others are relative
 to, the one up to which all have passed, its size, and where its words begin; of each, its words and size,
 where and when it was taken, and what had been charged."""
 
@@ -52,7 +53,7 @@ def take(setup, state, words, a, b, snapshots, low):
         _put_channel(channel, snapshots)
     if not (_put_buffer(a.buffer, snapshots) and _put_buffer(b.buffer, snapshots)):
         return False
-    job = state.jobs.ring[(state.jobs.begun - 1) % len(state.jobs.ring)]
+    job = state.jobs.ring[(state.jobs.begun - 1) & jobs.RING - 1]
     snapshots.sizes[slot] = snapshots.size
     snapshots.n[slot] = state.passes.nest.n
     snapshots.references[slot] = reference
@@ -76,13 +77,13 @@ def equal(snapshots, one, other):
     return True
 
 
-@jit
+@inlined
 def _put(snapshots, word):
     snapshots.words[snapshots.begin + snapshots.size] = word
     snapshots.size += 1
 
 
-@jit
+@inlined
 def _time(snapshots, cycle):
     if cycle <= snapshots.floor:
         word = ALWAYS
@@ -111,8 +112,8 @@ def _put_tiles(state, snapshots):
     for nest in (state.b_loader.walk.nest, state.weights.nest, state.store.nest):
         _put(snapshots, nest.n - passes.nest.n)
     for back in range(1, 1 + tilings.HALVES):
-        _time(snapshots, tiles.at.stored_from[(tiles.count.finished - back) % tilings.RING])
-        _time(snapshots, tiles.at.released[(tiles.count.released - back) % tilings.RING])
+        _time(snapshots, tiles.at.stored_from[(tiles.count.finished - back) & tilings.RING - 1])
+        _time(snapshots, tiles.at.released[(tiles.count.released - back) & tilings.RING - 1])
 
 
 @jit
@@ -124,7 +125,7 @@ def _put_store(setup, state, snapshots):
     _put(snapshots, count.accepted - count.sent)
     _put(snapshots, count.entries - count.packed_entries)
     for row in range(max(0, count.accepted - setup.write_queue), count.accepted):
-        place = row % stores.RING
+        place = row & stores.RING - 1
         _time(snapshots, at.accepted[place])
         _time(snapshots, at.granted[place] if row < count.granted else ALWAYS)
         waits = row >= count.granted
@@ -132,7 +133,7 @@ def _put_store(setup, state, snapshots):
         _put(snapshots, store.beats[place] if waits else 0)
         _put(snapshots, store.end[place] if waits else 0)
     for entry in range(max(0, count.packed_entries - setup.epilogue_places), count.entries):
-        place = entry % stores.RING
+        place = entry & stores.RING - 1
         waits = entry >= count.packed_entries
         _time(snapshots, at.entered[place] if waits else at.popped[place])
         _put(snapshots, store.row_end[place] if waits else 0)

@@ -28,7 +28,7 @@ _UNITS = {
 
 STATE = fields("", jobs=JOBS, fetch=FETCH, completion=COMPLETION, a_buffer=BUFFER, b_buffer=BUFFER, **_UNITS)
 
-_MOVING = ("n", "address", "record_address", "free_ticks")
+_MOVING = ("n", "address", "record_address", "row_address", "free_ticks")
 """What is a position or a time although it is not under ``count`` or ``at``."""
 
 

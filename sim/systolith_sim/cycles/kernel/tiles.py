@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import ALWAYS, NEVER, fields, jit
+from .base import ALWAYS, NEVER, fields, inlined
 
 HALVES = 2
 """Accumulator halves, and sets of epilogue parameters."""
@@ -19,24 +19,24 @@ TILES = fields(
 done with it."""
 
 
-@jit
+@inlined
 def place(tiles, number):
     """When tile ``number`` can have an accumulator half and a set of parameters."""
     if number < HALVES:
         return ALWAYS
     holder = number - HALVES
-    return tiles.at.released[holder % RING] + 1 if holder < tiles.count.released else NEVER
+    return tiles.at.released[holder & RING - 1] + 1 if holder < tiles.count.released else NEVER
 
 
-@jit
+@inlined
 def finish(tiles, cycle):
     """The rows of another tile can be read from ``cycle`` on."""
-    tiles.at.stored_from[tiles.count.finished % RING] = cycle
+    tiles.at.stored_from[tiles.count.finished & RING - 1] = cycle
     tiles.count.finished += 1
 
 
-@jit
+@inlined
 def release(tiles, cycle):
     """The epilogue is done with another tile."""
-    tiles.at.released[tiles.count.released % RING] = cycle
+    tiles.at.released[tiles.count.released & RING - 1] = cycle
     tiles.count.released += 1

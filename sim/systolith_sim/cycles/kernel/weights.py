@@ -2,7 +2,7 @@
 
 from . import buffer as buffers
 from . import jobs, nest, tiles
-from .base import ALWAYS, NEVER, fields, jit
+from .base import ALWAYS, NEVER, fields, inlined, jit
 from .nest import NEST
 
 WEIGHTS = fields(
@@ -25,13 +25,13 @@ def set_up(setup, weights):
     weights.gap = 1 + max(0, setup.swap_to_load - 1)
 
 
-@jit
+@inlined
 def ready(weights):
     """When the next tile can be swapped in."""
     return weights.at.ready if weights.loaded else NEVER
 
 
-@jit
+@inlined
 def swap(weights, cycle):
     """The pass sequencer issues the first row of a pass."""
     weights.loaded = False
@@ -65,7 +65,7 @@ def _step(setup, queue, done, buffer, weights):
     return not weights.loaded and _read_tile(setup, queue, buffer, weights)
 
 
-@jit
+@inlined
 def _read_parameters(setup, done, buffer, weights):
     start = max(weights.at.next, buffers.ready(buffer, 1), tiles.place(done, weights.count.tile))
     if start >= NEVER:
@@ -77,7 +77,7 @@ def _read_parameters(setup, done, buffer, weights):
     return True
 
 
-@jit
+@inlined
 def _read_tile(setup, queue, buffer, weights):
     at = weights.nest
     rows = nest.n_columns(at) if weights.by_column else nest.k_depth(at)

@@ -2,7 +2,7 @@
 
 from . import channel, fifo, jobs
 from . import store as stores
-from .base import ALWAYS, NEVER, fields, jit
+from .base import ALWAYS, NEVER, fields, inlined, jit
 from .channel import CHANNEL, first_burst, transfer
 from .fifo import FIFO
 
@@ -30,7 +30,7 @@ def offer_record(writes, cycle, address):
     writes.record_address = address
 
 
-@jit
+@inlined
 def next_grant(setup, writes, store):
     """When the next write is granted, as things stand."""
     valid = min(writes.at.record, stores.offered(setup, store))
@@ -44,16 +44,16 @@ def grant(setup, queue, writes, store, cycle):
         writes.at.record = NEVER
         beats = setup.record_bytes >> setup.bus_log2
         return _write(setup, writes, cycle, writes.record_address, beats, ALWAYS)
-    row = store.count.granted % stores.RING
+    row = store.count.granted & stores.RING - 1
     ready = stores.grant(setup, store, cycle)
     stores.sent(store, _write(setup, writes, cycle, store.address[row], store.beats[row], ready))
     if store.end[row]:
-        queue.ring[queue.stored % jobs.RING].stored = writes.at.response + 2
+        queue.ring[queue.stored & jobs.RING - 1].stored = writes.at.response + 2
         queue.stored += 1
     return NEVER
 
 
-@jit
+@inlined
 def _write(setup, writes, cycle, address, beats, ready):
     """Write beats, of which the first is there at ``ready``; the cycle of the last."""
     first = first_burst(setup, address, beats)
@@ -62,7 +62,7 @@ def _write(setup, writes, cycle, address, beats, ready):
     return _burst(setup, writes, beats - first, ready) if first < beats else end
 
 
-@jit
+@inlined
 def _burst(setup, writes, beats, ready):
     data, responses = writes.data, writes.responses
     writes.at.splitter_free = max(writes.at.splitter_free + 1, fifo.writable(data), fifo.writable(responses))
