@@ -3,6 +3,7 @@
 import json
 import platform
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from .errors import BuildError
 from .ports import device_ports, ports_header
 from .process import run_all
 from .pyverilator_interface import interface_source, internal_signals, top_ports
-from .training import training_command
 from .variant import Variant
 
 __all__ = ["LIBRARY", "build_library", "library_key"]
@@ -35,13 +35,16 @@ VERILATOR_FLAGS = [
 ]
 COMPILER_FLAGS = [
     *("-std=c++17", "-fPIC", "-march=native", "-w"),
-    # The loops are short: a call of memmove costs more than the moves.
-    "-fno-tree-loop-distribute-patterns",
+    # The loops are short: a call of memmove costs more than the moves, and what is unrolled before it can be
+    # vectorized stays scalar.
+    *("-fno-tree-loop-distribute-patterns", "--param", "max-completely-peel-times=4"),
     *(["-mprefer-vector-width=512"] if platform.machine() == "x86_64" else []),
     # Unique symbols would be shared between the libraries of different designs in one process.
     "-fno-gnu-unique",
     *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVL_TIME_CONTEXT", "-DVL_USER_FATAL"),
 ]
+TRAINING = "systolith_sim.training"
+"""The module whose run, in a process of its own, a model is compiled for."""
 SLOW = "-O0"
 """Optimization of what runs once."""
 _FOLLOW_INPUTS = re.compile(r"(vlSelfRef\.__VicoFirstIteration = )1U;")
@@ -131,7 +134,7 @@ def build_library(verilog, folder, *, variant, toolchain, cache, jobs, trained_a
         else:
             run(compiled(fast, variant.optimization, *PROFILE_FLAGS) + compiled(slow, SLOW))
             link(scratch / LIBRARY, *PROFILE_FLAGS)
-            run([training_command(scratch / LIBRARY, trained_as)])
+            run([[sys.executable, "-m", TRAINING, str(scratch / LIBRARY), str(trained_as)]])
             run(compiled(fast, variant.optimization, *PROFILED_FLAGS))
         link(folder / LIBRARY)
 

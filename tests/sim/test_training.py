@@ -1,13 +1,11 @@
 """The run that a model is compiled with the counts of."""
 
-import sys
-
 import pytest
 from systolith_hw import ArrayConfig
 from systolith_sim import Simulator, build_model
 from systolith_sim.errors import CompileError
 from systolith_sim.model import build_verilog, cached_verilog
-from systolith_sim.training import train, training_command
+from systolith_sim.training import train
 
 DEFAULT = ArrayConfig()
 
@@ -30,11 +28,6 @@ def test_train(library, monkeypatch):
     monkeypatch.setattr(Simulator, "close", noted)
     train(library, DEFAULT)
     assert 10_000 < cycles[0] < 1_000_000
-
-
-def test_training_command(library):
-    assert training_command(library, DEFAULT)[0] == sys.executable
-    assert training_command(library, DEFAULT)[-2:] == [str(library), str(DEFAULT)]
 
 
 @pytest.mark.slow

@@ -1,7 +1,9 @@
 """All of an accelerator's loops."""
 
 from systolith_hw.accelerator import Lowering
+from systolith_hw.array import psum_latency
 from systolith_hw.config import OPERAND_BITS
+from systolith_hw.row_feeder import RowFeeder
 
 from .accumulators import LoopAccumulators, accumulators_source
 from .array import LoopArray, array_source
@@ -21,6 +23,10 @@ def loop_source(config):
     """
     return (
         array_source(rows=config.rows, columns=config.columns, operand_bits=OPERAND_BITS)
-        + accumulators_source(columns=config.columns, rows=config.accumulator_rows)
+        + accumulators_source(
+            columns=config.columns,
+            rows=config.accumulator_rows,
+            delay_cycles=RowFeeder.LATENCY + psum_latency(config.rows),
+        )
         + lanes_source(lanes=config.epilogue_lanes)
     )
