@@ -46,7 +46,7 @@ def test_measure_layer(monkeypatch):
         assert len(shapes) == len(set(shapes)) == 5
         return "3.0", [ScaleSimAnswer(cycles=1000 * m, cpu_seconds=0.5) for m, _, _ in shapes]
 
-    monkeypatch.setattr(cycles, "scale_sim_cycles", answer)
+    monkeypatch.setattr("systolith.simulated.cycles.scale_sim_cycles", answer)
     layer = measure_layer(CONFIG, 2, repeats=1, scale_sim_python="some-python")
     assert layer["mismatches"] == 0
     assert layer["rtl_cycles"] == layer["model_cycles"] == sum(row["rtl_cycles"] for row in layer["rows"])
