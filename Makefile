@@ -12,6 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 MODEL := $(VENV)/.model
+SCALE_SIM := $(VENV)/scale-sim
 MODEL_SOURCES := $(shell find hw sim -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
@@ -43,8 +44,10 @@ types: $(INSTALLED) ## Check the types
 docs: $(INSTALLED) ## Renew the tables in docs/ that are made from the sources
 	@$(BIN)/python docs/generate.py
 
-bench: $(MODEL) ## Measure cycles against the roofline (BENCH_ARGS="--array 16x16 --json")
-	@$(BIN)/systolith bench gemm $(BENCH_ARGS)
+bench: $(MODEL) $(SCALE_SIM)/.installed ## Run every benchmark, renew docs/ratios.json and its tables (BENCH_ARGS="--only gemm")
+	@OMP_NUM_THREADS=1 $(BIN)/systolith bench all --file docs/ratios.json \
+	  --scalesim-python $(SCALE_SIM)/bin/python $(BENCH_ARGS); \
+	  status=$$?; $(BIN)/python docs/generate.py && exit $$status
 
 lock: $(INSTALLED) ## Renew requirements.lock (LOCK_ARGS=--upgrade for the newest versions)
 	@$(PIP) install -qq 'uv>=0.8'
@@ -76,4 +79,11 @@ $(INSTALLED): pyproject.toml requirements.lock
 $(MODEL): $(INSTALLED) $(MODEL_SOURCES)
 	@echo "building the simulation model" >&2
 	@$(BIN)/systolith gemm -m 16 -k 16 -n 16 --target rtl --json >/dev/null
+	@touch $@
+
+# What bench compares the cycle model with. It fails with NumPy 2.4: an environment of its own.
+$(SCALE_SIM)/.installed: | $(INSTALLED)
+	@echo "installing SCALE-Sim into $(SCALE_SIM)" >&2
+	@$(PYTHON) -m venv --clear $(SCALE_SIM)
+	@$(SCALE_SIM)/bin/pip --disable-pip-version-check install -qq 'scalesim==3.0.0' 'numpy<2.4'
 	@touch $@

@@ -1,172 +1,30 @@
-"""Write the tables of docs/architecture.md that follow from the contract.
+"""Write the tables of the documents that are made from something else: the contract, or measured figures.
 
 A table stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``; what is between is replaced. With
 ``--check`` nothing is written, and the exit code is 1 if anything would change.
 """
 
 import argparse
-import ast
-import dataclasses
-import enum
-import inspect
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from systolith_hw import config, descriptor, registers
+from doc_tables import contract, performance
 
-__all__ = ["TABLES", "main", "render"]
+__all__ = ["DOCUMENTS", "main", "render"]
 
-DOCUMENT = pathlib.Path(__file__).parent / "architecture.md"
+FOLDER = pathlib.Path(__file__).parent
+DOCUMENTS: dict[str, Mapping[str, Callable[[], str]]] = {
+    "architecture.md": contract.TABLES,
+    "performance.md": performance.TABLES,
+}
+"""What each marker of a document stands for."""
 
 _SECTION = re.compile(r"(?P<begin><!-- generated: (?P<name>\S+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines
-    )
-
-
-def _prose(text: str) -> str:
-    """One line of Markdown from the reStructuredText of a docstring."""
-    text = re.sub(r":[a-z]+:`~?\.?([^`]+)`", r"`\1`", text)
-    return " ".join(text.replace("``", "`").split())
-
-
-def _attribute_docs(cls: type) -> dict[str, str]:
-    """The string below each assignment in the body of a class."""
-    (body,) = ast.parse(inspect.getsource(cls)).body
-    assert isinstance(body, ast.ClassDef)
-    docs = {}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
-        match statement, following:
-            case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str(text))):
-                docs[name] = _prose(text)
-    return docs
-
-
-def _parameter_docs(cls: type) -> dict[str, str]:
-    """The description of each entry in the Parameters section of a class."""
-    docs: dict[str, str] = {}
-    lines = iter(inspect.getdoc(cls).split("\n"))  # type: ignore[union-attr]
-    for line in lines:
-        if line == "Parameters":
-            break
-    next(lines)
-    name = ""
-    for line in lines:
-        if not line:
-            break
-        if line.startswith(" "):
-            docs[name] = _prose(f"{docs.get(name, '')} {line}")
-        else:
-            name = line.partition(" : ")[0]
-    return docs
-
-
-def _members(cls: type[enum.IntEnum]) -> str:
-    docs = _attribute_docs(cls)
-    return _table(
-        ["value", "name", "meaning"],
-        [(member.value, f"`{member.name}`", docs.get(member.name, "")) for member in cls],
-    )
-
-
-def _flags(cls: type[enum.IntFlag]) -> str:
-    docs = _attribute_docs(cls)
-    return _table(
-        ["bit", "name", "meaning"],
-        [(flag.value.bit_length() - 1, f"`{flag.name}`", docs.get(flag.name or "", "")) for flag in cls],
-    )
-
-
-def _bits(lsb: int, width: int) -> str:
-    return f"{lsb + width - 1}–{lsb}" if width > 1 else str(lsb)
-
-
-def _fields(fields: Mapping[str, descriptor.Field], *, base: int) -> str:
-    return _table(
-        ["byte", "bits", "field", "meaning"],
-        [
-            (
-                f"`0x{base + 4 * field.word:02x}`",
-                _bits(field.lsb, field.width),
-                f"`{name}`",
-                _prose(field.doc),
-            )
-            for name, field in fields.items()
-        ],
-    )
-
-
-def _registers() -> str:
-    return _table(
-        ["offset", "register", "access", "holds"],
-        [
-            (f"`0x{register.offset:02x}`", f"`{name}`", register.access, _prose(register.doc))
-            for name, register in registers.REGISTERS.items()
-        ],
-    )
-
-
-def _identity() -> str:
-    default = config.ArrayConfig()
-    return _table(
-        ["register", f"value for `{default}`"],
-        [(f"`{name}`", f"`0x{value:08x}`") for name, value in registers.identity(default).items()],
-    )
-
-
-def _parameters() -> str:
-    docs = _parameter_docs(config.ArrayConfig)
-    chosen = config.ArrayConfig()
-    rows = []
-    for field in dataclasses.fields(config.ArrayConfig):
-        value = getattr(chosen, field.name)
-        default = f"`{value}`" if field.default is not None else f"`None`: `{value}`"
-        rows.append((f"`{field.name}`", default, docs[field.name]))
-    return _table(["parameter", "default", "meaning"], rows)
-
-
-def _constants() -> str:
-    rows = [
-        ("version of the contract", config.CONTRACT_VERSION),
-        ("operands, signed", f"{config.OPERAND_BITS} bits"),
-        ("accumulators, signed", f"{config.ACCUMULATOR_BITS} bits"),
-        ("largest K", config.K_MAX),
-        ("device memory address", f"{config.ADDRESS_BITS} bits"),
-        ("register block", f"{1 << registers.ADDRESS_SPACE_BITS} bytes"),
-        ("ring slot", f"{descriptor.SLOT_BYTES} bytes"),
-        ("descriptor, completion record", f"{descriptor.RECORD_BYTES} bytes each"),
-        ("epilogue parameters", f"{config.PARAMETER_BYTES} bytes per output channel"),
-        ("M, K and N", f"{descriptor.DIMENSION_BITS} bits"),
-    ]
-    return _table(["what", "value"], rows)
-
-
-TABLES: dict[str, Callable[[], str]] = {
-    "constants": _constants,
-    "parameters": _parameters,
-    "registers": _registers,
-    "control": lambda: _flags(registers.Control),
-    "status": lambda: _flags(registers.Status),
-    "interrupt": lambda: _flags(registers.Interrupt),
-    "identity": _identity,
-    "descriptor": lambda: _fields(descriptor.DESCRIPTOR_FIELDS, base=0),
-    "parameter_record": lambda: _fields(descriptor.PARAMETER_FIELDS, base=0),
-    "completion": lambda: _fields(descriptor.COMPLETION_FIELDS, base=descriptor.RECORD_BYTES),
-    "layouts": lambda: _members(descriptor.BLayout),
-    "outputs": lambda: _members(descriptor.Output),
-    "codes": lambda: _members(descriptor.Code),
-    "rejections": lambda: _members(descriptor.Reject),
-}
-"""What each marker stands for."""
-
-
-def render(text: str) -> str:
+def render(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
     """``text`` with every generated table renewed.
 
     Raises
@@ -175,26 +33,31 @@ def render(text: str) -> str:
         If a marker names no table, a table has no marker or two, or a marker has no end.
     """
     found = re.findall(r"<!-- generated: (\S+) -->", text)
-    if sorted(found) != sorted(TABLES):
-        raise ValueError(f"the markers must be one of each of {sorted(TABLES)}, not {sorted(found)}")
+    if sorted(found) != sorted(tables):
+        raise ValueError(f"the markers must be one of each of {sorted(tables)}, not {sorted(found)}")
     if len(_SECTION.findall(text)) != len(found) or text.count("<!-- end -->") != len(found):
         raise ValueError("each marker must be followed by one '<!-- end -->'")
-    return _SECTION.sub(lambda match: f"{match['begin']}\n{TABLES[match['name']]()}\n{match['end']}", text)
+    return _SECTION.sub(lambda match: f"{match['begin']}\n{tables[match['name']]()}\n{match['end']}", text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Renew the document, or check it; the exit code."""
-    parser = argparse.ArgumentParser(description="Renew the generated tables of docs/architecture.md.")
+    """Renew the documents, or check them; the exit code."""
+    parser = argparse.ArgumentParser(description="Renew the generated tables of the documents.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if anything would change")
     check = parser.parse_args(arguments).check
-    before = DOCUMENT.read_text(encoding="utf-8")
-    after = render(before)
-    if after != before and check:
-        print(f"{DOCUMENT.name} is stale: run 'make docs'", file=sys.stderr)
-        return 1
-    if after != before:
-        DOCUMENT.write_text(after, encoding="utf-8")
-    return 0
+    stale = 0
+    for name, tables in DOCUMENTS.items():
+        path = FOLDER / name
+        before = path.read_text(encoding="utf-8")
+        after = render(before, tables)
+        if after == before:
+            continue
+        if check:
+            print(f"{name} is stale: run 'make docs'", file=sys.stderr)
+            stale = 1
+        else:
+            path.write_text(after, encoding="utf-8")
+    return stale
 
 
 if __name__ == "__main__":

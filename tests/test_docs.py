@@ -1,6 +1,7 @@
 """The documents: generated tables are fresh, links lead somewhere, nothing names one person's machine."""
 
 import importlib.util
+import json
 import pathlib
 import re
 
@@ -15,11 +16,21 @@ _HEADING = re.compile(r"^#+ +(?P<title>.+?) *$", re.MULTILINE)
 _MACHINE_PATH = re.compile(r"(?<![\w.~/:-])/(?:work|home|root|Users|tmp|opt|mnt|srv|var)\b")
 
 
-def generator():
+GENERATED = ("architecture.md", "performance.md")
+
+
+@pytest.fixture
+def generate(monkeypatch):
+    """docs/generate.py, as if it were run."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def fresh(generate, name):
+    return (generate.FOLDER / name).read_text(encoding="utf-8")
 
 
 def anchors(text):
@@ -45,47 +56,75 @@ def test_documents():
     assert {"README.md", "CHANGELOG.md", "architecture.md"} <= {path.name for path in DOCUMENTS}
 
 
-def test_generated_tables_are_fresh():
-    generate = generator()
-    text = generate.DOCUMENT.read_text(encoding="utf-8")
-    assert generate.render(text) == text, "run 'make docs'"
+def test_generated_documents(generate):
+    assert tuple(generate.DOCUMENTS) == GENERATED
 
 
-def test_generated_tables_become_stale(tmp_path, monkeypatch, capsys):
-    generate = generator()
-    stale = tmp_path / "architecture.md"
-    fresh = generate.DOCUMENT.read_text(encoding="utf-8")
-    stale.write_text(fresh.replace("| `0x04` |", "| `0x05` |"), encoding="utf-8")
-    monkeypatch.setattr(generate, "DOCUMENT", stale)
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_tables_are_fresh(generate, name):
+    text = fresh(generate, name)
+    assert generate.render(text, generate.DOCUMENTS[name]) == text, "run 'make docs'"
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_tables_become_stale(generate, tmp_path, monkeypatch, capsys, name):
+    texts = {each: fresh(generate, each) for each in GENERATED}
+    for each, text in texts.items():
+        before, mark, after = text.partition("<!-- generated: ")
+        stale = before + mark + after.replace("| --- |", "| ---- |", 1)
+        (tmp_path / each).write_text(stale if each == name else text, encoding="utf-8")
+    monkeypatch.setattr(generate, "FOLDER", tmp_path)
     assert generate.main(["--check"]) == 1
-    assert capsys.readouterr().err == "architecture.md is stale: run 'make docs'\n"
-    assert stale.read_text(encoding="utf-8") != fresh
+    assert capsys.readouterr().err == f"{name} is stale: run 'make docs'\n"
+    assert fresh(generate, name) != texts[name]
     assert generate.main([]) == 0
-    assert stale.read_text(encoding="utf-8") == fresh
+    assert {each: fresh(generate, each) for each in GENERATED} == texts
     assert generate.main(["--check"]) == 0
 
 
-def test_render_wrong_marker():
-    generate = generator()
-    with pytest.raises(ValueError, match=r"^the markers must be one of each of \[.*\], not \['nothing'\]$"):
-        generate.render("<!-- generated: nothing -->\n<!-- end -->\n")
+def test_render_wrong_marker(generate):
+    with pytest.raises(ValueError, match=r"^the markers must be one of each of \['a'\], not \['nothing'\]$"):
+        generate.render("<!-- generated: nothing -->\n<!-- end -->\n", {"a": str})
 
 
-def test_render_wrong_end():
-    generate = generator()
-    text = generate.DOCUMENT.read_text(encoding="utf-8")
+def test_render_wrong_end(generate):
+    text = fresh(generate, "architecture.md")
     with pytest.raises(ValueError, match=r"^each marker must be followed by one '<!-- end -->'$"):
-        generate.render(text.replace("<!-- end -->", "", 1))
+        generate.render(text.replace("<!-- end -->", "", 1), generate.DOCUMENTS["architecture.md"])
 
 
-def test_every_description_reaches_the_tables():
+def test_every_description_reaches_the_tables(generate):
     """Nothing that the contract documents is left blank."""
-    text = generator().DOCUMENT.read_text(encoding="utf-8")
+    text = fresh(generate, "architecture.md")
     parameters = text.partition("<!-- generated: parameters -->")[2].partition("<!-- end -->")[0]
     assert not re.findall(r"\|\s*\|$", parameters, re.MULTILINE)
     assert "one row of A per cycle" in parameters
     assert "`ring_tail` have not all completed" in text
     assert "Unknown operation or a reserved bit set" in text
+
+
+def test_performance_shows_what_is_not_known(generate, tmp_path, monkeypatch):
+    """A simulation that is not installed, and SCALE-Sim that was not asked, leave dashes."""
+    from doc_tables import performance
+
+    record = json.loads(performance.FIGURES.read_text(encoding="utf-8"))
+    for row in record["sim"]["tables"]["rows"]:
+        if row["simulation"] == "cocotb":
+            row |= dict.fromkeys(name for name in row if name not in ("array", "simulation", "about", "work"))
+            row["missing"] = "install it"
+    for layer in record["cycles"]["tables"]["layers"]:
+        layer |= dict.fromkeys(name for name in layer if name.startswith("scale_sim"))
+        for row in layer["rows"]:
+            row |= {"scale_sim_cycles": None, "scale_sim_error": None}
+    path = tmp_path / "ratios.json"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    monkeypatch.setattr(performance, "FIGURES", path)
+    lines = {name: make().splitlines() for name, make in performance.TABLES.items()}
+    assert any(
+        "`cocotb`" in line and line.endswith("| – | – | – | – | – | – |") for line in lines["simulators"]
+    )
+    assert all(line.endswith("| – | – |") for line in lines["layer_products"][2:])
+    assert all(" | – | " in line for line in lines["cycle_model"][2:])
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
