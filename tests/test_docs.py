@@ -6,6 +6,8 @@ import pathlib
 import re
 
 import pytest
+from systolith.bench.figures import BENCHES, Figure
+from systolith.bench.record import load_record
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
@@ -101,6 +103,17 @@ def test_every_description_reaches_the_tables(generate):
     assert "one row of A per cycle" in parameters
     assert "`ring_tail` have not all completed" in text
     assert "Unknown operation or a reserved bit set" in text
+
+
+def test_kept_figures():
+    """Of every benchmark, by the command that measures it now, and no wrong result among them."""
+    record = load_record(ROOT / "docs" / "ratios.json")
+    assert {name: kept["command"] for name, kept in record.items()} == {
+        name: bench.command for name, bench in BENCHES.items()
+    }
+    figures = [Figure(**figure) for kept in record.values() for figure in kept["figures"].values()]
+    assert len(figures) > 40
+    assert not any(figure.counts_faults for figure in figures)
 
 
 def test_performance_shows_what_is_not_known(generate, tmp_path, monkeypatch):

@@ -1,11 +1,15 @@
 """Five simulations of one design: the same products, and in the same cycles where the memory is the same."""
 
+import importlib
+
 import find_libpython
 import pytest
 from systolith_hw import ArrayConfig
+from systolith_sim import Variant, open_simulator
 from systolith_sim.errors import SimulationError
 from systolith_sim.peers import PEERS, Job, missing_remedy, open_peer
 from systolith_sim.peers import open as opening
+from systolith_sim.peers.bus import OUTPUTS, Memory
 
 CONFIG = ArrayConfig.parse("2x4-axi64-a64-b64-acc16")
 SHAPES = ({"m": 5, "k": 7, "n": 9}, {"m": 1, "k": 40, "n": 3}, {"m": 12, "k": 16, "n": 8, "count": 3})
@@ -40,6 +44,32 @@ def test_same_cycles(peer, name, latency_cycles):
         assert wanted.mismatches == 0
         got = peer(name, latency_cycles).run(job)
         assert (got.mismatches, got.cycles, got.charged) == (0, wanted.cycles, wanted.charged), shape
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pyverilator", "amaranth"])
+def test_same_outputs_in_every_cycle(peer, monkeypatch, name):
+    """Every signal by which the device talks to memory and host, against a recording under the harness."""
+    job = Job(CONFIG, **SHAPES[0])
+    seen = []
+
+    class Recorder(Memory):
+        def sample(self, cycle, read):
+            seen.append({output: int(read(output)) for output in OUTPUTS})
+            super().sample(cycle, read)
+
+    module = importlib.import_module(f"systolith_sim.peers.with_{name}")
+    monkeypatch.setattr(module, "Memory", Recorder)
+    cycles = peer(name).run(job).cycles
+    with open_simulator(CONFIG, memory_bytes=len(job.image), variant=Variant.RECORD) as simulator:
+        simulator.memory[:] = job.image
+        for offset, value in job.writes:
+            simulator.write_register(offset, value)
+        simulator.run()
+        assert simulator.cycles == cycles == len(seen) <= simulator.recorded_cycles
+        for cycle, got in enumerate(seen):
+            wanted = simulator.ports(cycle)
+            assert got == {output: wanted[output] for output in OUTPUTS}, cycle
 
 
 def test_latency_counts(peer):
