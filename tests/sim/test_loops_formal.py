@@ -222,7 +222,7 @@ def test_array(tmp_path, rows, columns, bits):
         # A column whose weights come from the wrong row.
         ("next[diagonal][r] = weights[r]", "next[diagonal][r] = weights[0]"),
         # A row that enters a cycle early.
-        ("head + d + 2", "head + d + 1"),
+        ("latest + d + 2", "latest + d + 1"),
         # A reset that leaves a load under way.
         ("load_valid & load_by_column & ~rst", "load_valid & load_by_column"),
     ],

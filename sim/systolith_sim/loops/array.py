@@ -64,7 +64,7 @@ def array_source(*, rows, columns, operand_bits):
     over_rows = f"for (int unsigned r = 0; r < {rows}; r++)"
 
     def entered(cycles):
-        return f"a_at[{slot_bits}'(head + {cycles})][r]"
+        return f"a_at[{slot_bits}'(latest + {cycles})][r]"
 
     turn = f"diagonal = diagonal == {diagonals - 1} ? 0 : diagonal + 1;"
     in_range = ["" if size == diagonals else f" & load_index_in < {size}" for size in (rows, columns)]
@@ -86,6 +86,8 @@ def array_source(*, rows, columns, operand_bits):
         f"{over_rows} sums[0][r + 1] = last[r] + product[0][r];",
         *(f"psum[{32 * c}+:32] <= sums[{(rows - 1 + c) % diagonals}][{rows}];" for c in range(columns)),
         "",
+        # For a C++ compiler any store may have changed ``head``, but not a local variable.
+        "latest = 32'(head);",
         f"for (int unsigned d = 0; d < {shared}; d++)",
         f"  {over_rows}",
         f"    product[d][r] = (r <= d ? {entered('d')} : {entered(f'd + {diagonals}')}) * active[d][r];",
@@ -125,7 +127,7 @@ module {MODULE} (
 );
   {_lines(declarations, 2)}
   task automatic step();
-    int unsigned diagonal;
+    int unsigned latest, diagonal;
     {_lines(step, 4)}
   endtask
   always @(posedge clk) step();
