@@ -5,7 +5,7 @@ import functools
 import numba
 import numpy as np
 
-__all__ = ["ALWAYS", "NEVER", "OPTIONS", "ceil_div", "fields", "jit", "units"]
+__all__ = ["ALWAYS", "NEVER", "OPTIONS", "ceil_div", "fields", "inlined", "jit", "units"]
 
 NEVER = 1 << 60
 """A time that is not known yet."""

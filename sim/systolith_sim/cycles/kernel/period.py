@@ -135,7 +135,8 @@ def _repeat(state, words, a, b, snapshots, since, times):
             buffer.rings.starts[run & (2 * lines - 1)] += cycles
     for nest in (state.b_loader.walk.nest, state.weights.nest, state.passes.nest, state.store.nest):
         nest.n += columns
-    job = state.jobs.ring[(state.jobs.begun - 1) % jobs.RING]
+    # Requests on their way keep their addresses: farther on, they would meet the boundaries alike.
+    job = state.jobs.ring[state.jobs.begun - 1 & jobs.RING - 1]
     job.compute += times * (job.compute - snapshots.compute[since])
     job.wait_a += times * (job.wait_a - snapshots.wait_a[since])
     job.wait_b += times * (job.wait_b - snapshots.wait_b[since])
