@@ -5,6 +5,7 @@ It needs an older NumPy than ours, so that it runs under an interpreter of its o
 
 import dataclasses
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -94,7 +95,7 @@ def run_scale_sim(python, config, shapes):
     Parameters
     ----------
     python : str
-        An interpreter with SCALE-Sim.
+        An interpreter with SCALE-Sim: a path, or a name to look for on PATH.
     config : ArrayConfig
     shapes : sequence of (int, int, int)
         M, K and N of each.
@@ -111,6 +112,8 @@ def run_scale_sim(python, config, shapes):
     CompileError
         If SCALE-Sim fails.
     """
+    # It runs in another folder, from which a relative path would lead elsewhere.
+    python = str(Path(python).absolute()) if os.sep in python else python
     _check(python)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

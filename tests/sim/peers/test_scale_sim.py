@@ -75,6 +75,13 @@ def test_run(python):
     assert all(isinstance(answer, ScaleSimAnswer) and answer.cpu_seconds > 0 for answer in answers)
 
 
+def test_run_relative(python, monkeypatch, tmp_path):
+    """A path is one from where we are, although SCALE-Sim runs elsewhere."""
+    python()
+    monkeypatch.chdir(tmp_path)
+    assert run_scale_sim("./python", CONFIG, [(3, 5, 7)])[0] == "9.8.7"
+
+
 def test_run_fails(python):
     with pytest.raises(CompileError, match="no such array"):
         run_scale_sim(python("raise ValueError('no such array')"), CONFIG, [(1, 1, 1)])
