@@ -61,12 +61,17 @@ def test_difference_cycle(record, cycle):
     [
         # Rounding of the lanes.
         ((r"\(doubled \+ 1\)", "doubled"), "m_axi_wdata"),
-        # One column's weights of one row.
-        ((r"next_2\[c\] = weights\[c\]", "next_2[c] = weights[c & 1]"), "m_axi_wdata"),
-        # One sum's carry.
-        ((r"psum_1\[c\] = psum_0\[c\] \+", "psum_1[c] = psum_0[c] |"), "m_axi_wdata"),
+        # The weights of half the columns.
+        (
+            (r"next\[diagonal\]\[load_index\] = weights\[c\]", "next[diagonal][load_index] = weights[c & 1]"),
+            "m_axi_wdata",
+        ),
+        # The sums' carries.
+        ((r"(sums\[d\]\[r \+ 1\] = sums\[d - 1\]\[r\]) \+", r"\1 |"), "m_axi_wdata"),
+        # Sums that do not begin at zero.
+        ((r"\[1\] \? 0 : old\[c\]", "[1] ? 1 : old[c]"), "m_axi_wdata"),
     ],
-    ids=["lanes", "weights", "psum"],
+    ids=["lanes", "weights", "psum", "accumulators"],
 )
 def test_wrong_loops(record, patch, signal):
     """A wrong module shows where its first wrong result leaves the device, and nowhere before."""
