@@ -11,7 +11,7 @@ from systolith.operands import pack_parameters, row_strides
 from systolith.records import add_counters
 from systolith.tiling import m_block
 
-__all__ = ["QUEUE", "GemmCase", "GemmResult", "gemm_cases", "run_gemm_case"]
+__all__ = ["QUEUE", "GemmCase", "GemmResult", "gemm_cases", "longest_k", "run_gemm_case"]
 
 QUEUE = 8
 """Descriptors in a queue."""
@@ -186,6 +186,11 @@ def gemm_cases(config, *, kinds=tuple(FLOORS)):
     for case in _cases():
         if case.kind in kinds and not case.output_bound(config):
             yield case
+
+
+def longest_k(kinds):
+    """The largest K of the cases of these kinds."""
+    return max(case.k for case in _cases() if case.kind in kinds)
 
 
 def _cases():

@@ -24,7 +24,11 @@ CALL = "from systolith.cli import main; main()"
 def bench_all(
     file: Annotated[
         Path | None,
-        typer.Option(help="Where the figures are kept: compared, then renewed. Without it nothing is kept."),
+        typer.Option(
+            dir_okay=False,
+            writable=True,
+            help="Where the figures are kept: compared, then renewed. Without it nothing is kept.",
+        ),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help=f"Only {', '.join(BENCHES)}; may be repeated.")

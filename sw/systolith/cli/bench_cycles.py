@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from systolith.bench.cycles import LATENCY_CYCLES, TOKENS, measure_layer
+from systolith.bench.cycles import LATENCY_CYCLES, TOKENS, layer_cases, measure_layer
 from systolith.bench.host import host_facts
 
 from .options import Json, parse_array
@@ -13,6 +13,8 @@ from .output import finish, number, results, table
 __all__ = ["bench_cycles"]
 
 ARRAYS = ("16x16",)
+TOKENS_MAX = 2048
+"""With more, the scores soon exceed the device memory."""
 SCALE_SIM_REMEDY = (
     "SCALE-Sim was not asked: python3 -m venv FOLDER; FOLDER/bin/pip install scalesim 'numpy<2.4'; "
     "then --scalesim-python FOLDER/bin/python"
@@ -25,7 +27,8 @@ def bench_cycles(
         typer.Option(metavar="RxC", help="An array to measure; may be repeated. 16x16 unless given."),
     ] = None,
     tokens: Annotated[
-        list[int] | None, typer.Option(min=1, help="Tokens of the layer; may be repeated. 32 and 128.")
+        list[int] | None,
+        typer.Option(min=1, max=TOKENS_MAX, help="Tokens of the layer; may be repeated. 32 and 128."),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each, in turn; the best counts.")] = 5,
     scalesim_python: Annotated[
@@ -38,11 +41,13 @@ def bench_cycles(
 
     Seconds are processor time; the exit code is 1 only if a cycle differs.
     """
-    configs = dict.fromkeys(parse_array(text) for text in array or ARRAYS)
+    lengths = tuple(tokens or TOKENS)
+    k = max(case.k for each in lengths for case in layer_cases(each).values())
+    configs = dict.fromkeys(parse_array(text, k=k) for text in array or ARRAYS)
     layers = [
         measure_layer(config, each, repeats=repeats, scale_sim_python=scalesim_python, progress=_progress)
         for config in configs
-        for each in tokens or TOKENS
+        for each in lengths
     ]
     data = {
         "host": host_facts(),

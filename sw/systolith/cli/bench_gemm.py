@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from systolith.bench.gemm import QUEUE, gemm_cases, run_gemm_case
+from systolith.bench.gemm import QUEUE, gemm_cases, longest_k, run_gemm_case
 from systolith.bench.gemm_groups import PEERS, case_name, gemm_groups
 from systolith.device import open_device
 
@@ -38,11 +38,12 @@ def bench_gemm(
     """Cycles of queues of eight GEMMs on rtl over the fewest possible, and where the rest went."""
     from systolith.simulated import memory_timing
 
-    configs = dict.fromkeys(parse_array(text) for text in array or ARRAYS)
+    kinds = set(kind or Kind)
+    configs = dict.fromkeys(parse_array(text, k=longest_k(kinds)) for text in array or ARRAYS)
     timing = memory_timing(latency_cycles=LATENCY_CYCLES, stall_probability=0.0, seed=0)
     rows = []
     for config in configs:
-        cases = list(gemm_cases(config, kinds=set(kind or Kind)))
+        cases = list(gemm_cases(config, kinds=kinds))
         with open_device("rtl", config, timing=timing, progress=_progress) as device:
             for case in cases:
                 row = {"array": str(config)} | run_gemm_case(device, case, seed=seed).as_dict()

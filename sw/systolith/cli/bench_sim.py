@@ -6,6 +6,7 @@ from typing import Annotated
 import rich.markup
 import typer
 
+from systolith.bench import sim
 from systolith.bench.host import host_facts
 from systolith.bench.sim import LATENCY_CYCLES, measure_simulations, simulation_floors
 
@@ -48,7 +49,7 @@ def bench_sim(
     interrupt. Floors are told, but only a wrong result makes the exit code 1.
     """
     rows, floors = [], []
-    for config in dict.fromkeys(parse_array(text) for text in array or ARRAYS):
+    for config in dict.fromkeys(parse_array(text, k=sim.LONG.k) for text in array or ARRAYS):
         measured = measure_simulations(config, names=simulation, repeats=repeats, progress=_progress)
         rows += measured
         floors += [{"array": str(config)} | floor for floor in simulation_floors(config, measured)]

@@ -8,6 +8,7 @@ from systolith_hw import ArrayConfig
 from systolith.device import open_device
 from systolith.pool import open_pool
 from systolith.targets import TARGETS, check_target
+from systolith.tiling import m_block
 
 __all__ = [
     "SEED_MAX",
@@ -65,10 +66,27 @@ MemoryStall = Annotated[
 ]
 
 
-def parse_array(text):
-    """The configuration of ``--array``."""
+def parse_array(text, *, k=1):
+    """The configuration of ``--array``.
+
+    Parameters
+    ----------
+    text : str
+    k : int
+        A row of so many operands has to fit its buffer of A.
+
+    Returns
+    -------
+    ArrayConfig
+
+    Raises
+    ------
+    typer.BadParameter
+    """
     try:
-        return ArrayConfig.parse(text)
+        config = ArrayConfig.parse(text)
+        m_block(1, k, config)
+        return config
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--array") from None
 

@@ -110,6 +110,7 @@ def test_bench_all_cannot_measure(systolith, answers, tmp_path, answer, told):
 def test_bench_all_wrong(fails, answers, tmp_path):
     assert "must be one of first, second, not 'third'" in fails("bench", "all", "--only", "third")
     assert "there is no folder" in fails("bench", "all", "--file", tmp_path / "no" / "ratios.json")
+    assert "--file" in fails("bench", "all", "--file", tmp_path)
     path = tmp_path / "ratios.json"
     path.write_text("[]", encoding="utf-8")
     assert "holds no figures" in fails("bench", "all", "--file", path)

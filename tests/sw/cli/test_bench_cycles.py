@@ -62,7 +62,11 @@ def test_bench_cycles_differs(systolith, monkeypatch):
 
 def test_bench_cycles_wrong(fails):
     assert "--array" in fails("bench", "cycles", "--array", "3x3")
+    assert "K must be at most 128 to fit the A buffer, not 1536" in fails(
+        "bench", "cycles", "--array", "4x4-a32-b128"
+    )
     assert "--tokens" in fails("bench", "cycles", "--tokens", 0)
+    assert "--tokens" in fails("bench", "cycles", "--tokens", 100_000)
 
 
 @pytest.mark.slow

@@ -35,3 +35,6 @@ def test_bench_gemm(systolith):
 
 def test_bench_gemm_wrong(fails):
     assert "--array" in fails("bench", "gemm", "--array", "3x3")
+    assert "K must be at most 128 to fit the A buffer, not 1536" in fails(
+        "bench", "gemm", "--array", "4x4-a32-b128"
+    )

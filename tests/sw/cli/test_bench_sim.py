@@ -61,6 +61,10 @@ def test_bench_sim_wrong_result(systolith, monkeypatch):
     assert systolith("bench", "sim").code == 0
 
 
-def test_bench_sim_wrong(fails):
+def test_bench_sim_wrong(fails, monkeypatch):
     assert "--array" in fails("bench", "sim", "--array", "3x3")
+    monkeypatch.setattr(sim, "LONG", sim.Work(m=1, k=129, n=1, count=1))
+    assert "K must be at most 128 to fit the A buffer, not 129" in fails(
+        "bench", "sim", "--array", "4x4-a32-b128"
+    )
     assert "--simulation" in fails("bench", "sim", "--simulation", "spice")
