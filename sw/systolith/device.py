@@ -8,7 +8,7 @@ import inspect
 import numpy as np
 from systolith_hw import ArrayConfig, Code
 
-from .errors import BusError, DescriptorRejected, DeviceClosed, OutOfDeviceMemory
+from .errors import BusError, DescriptorRejected, DeviceClosed, OutOfDeviceMemory, untraced
 from .memory import Allocator
 from .records import Trace
 from .targets import TARGETS, check_target
@@ -193,7 +193,7 @@ class Device(abc.ABC):
             if completion.code is not Code.OK:
                 error = completion_error(descriptor, completion)
                 error.completions = completions
-                raise error
+                raise untraced(error)
         return completions
 
     def collect(self):

@@ -1,6 +1,7 @@
 # ruff: noqa: N818 -- what happened is the name; "Error" is what they all derive from
 """What can go wrong with a device: one exception family, with what was wanted and what came."""
 
+import copy
 import signal
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "TargetUnavailable",
     "UnknownTarget",
     "WorkerDied",
+    "untraced",
 ]
 
 
@@ -166,6 +168,25 @@ class WorkerDied(DeviceError):
         self.pid = pid
         self.returncode = returncode
         self.lost = lost
+
+
+def untraced(error):
+    """A copy of an error, to be raised where the error itself is kept.
+
+    The traceback of an error that is kept would keep all that its frames refer to, device memory included.
+
+    Parameters
+    ----------
+    error : DeviceError
+
+    Returns
+    -------
+    DeviceError
+    """
+    copied = copy.copy(error)
+    if error.__cause__ is not None:
+        copied.__cause__ = error.__cause__
+    return copied
 
 
 def _signal_name(number):

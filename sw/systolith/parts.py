@@ -3,7 +3,7 @@
 import numpy as np
 from systolith_hw import BLayout
 
-from .errors import DeviceError
+from .errors import DeviceError, untraced
 from .operands import PackedWeight
 from .pending import Pending
 
@@ -55,7 +55,7 @@ class PendingInParts(Pending):
         try:
             self._result = self._run()
         except DeviceError as error:
-            self.error = error
+            self.error = untraced(error)
         self._operands = self._run_part = self._exhausted = None
 
     def _run(self):

@@ -5,6 +5,7 @@ from systolith_hw import Code, Output
 
 from . import golden
 from .device import completion_error
+from .errors import untraced
 from .operands import row_strides
 from .records import Record, add_counters, shares
 
@@ -101,7 +102,7 @@ class Pending:
         """
         if self._result is None:
             if self.error is not None:
-                raise self.error
+                raise untraced(self.error)
             if not self._ended:
                 raise RuntimeError("the queue of this result has not run")
             self._result = self._fetch()

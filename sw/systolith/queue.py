@@ -6,7 +6,7 @@ import functools
 import numpy as np
 from systolith_hw import BLayout, Output
 
-from .errors import OutOfDeviceMemory
+from .errors import OutOfDeviceMemory, untraced
 from .memory import round_up
 from .operands import (
     Operand,
@@ -214,7 +214,7 @@ class Queue:
             each.run()
             failure = failure or each.error
         if failure is not None:
-            raise failure
+            raise untraced(failure)
 
     def _run_whole(self, pending, staged):
         """Run products that lie in device memory; the error of the first that failed, or None."""

@@ -1,6 +1,7 @@
 """The processes of a pool: how they end, what is told then, and that none outlives its pool."""
 
 import contextlib
+import gc
 import os
 import pathlib
 import pickle
@@ -113,6 +114,25 @@ def test_killed_while_idle(pool):
     assert all(worker.alive for worker in pool.workers)
     np.testing.assert_array_equal(matmul(a, b, device=pool), gemm(a, b))
     assert len(pool.trace[-1].shares) == 2
+
+
+def test_killed_gives_memory_back():
+    """At once, so that the product can be tried again, also after a death before the device was open."""
+    a = random(64, 64)
+    gc.collect()
+    gc.disable()
+    try:
+        with open_pool("golden", CONFIG, workers=2, memory_bytes=1 << 17) as pool:
+            matmul(a, a, device=pool)
+            before = pool.free_bytes, len(pool.idle_workspaces)
+            for start_again in (lambda: pool.restart(0), pool.reset, pool.reset):
+                pool.workers[0]._process.kill()
+                with pytest.raises(WorkerDied):
+                    matmul(a, a, device=pool)
+                start_again()
+                assert (pool.free_bytes, len(pool.idle_workspaces)) == before
+    finally:
+        gc.enable()
 
 
 def test_all_killed(pool):

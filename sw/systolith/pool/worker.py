@@ -131,7 +131,7 @@ class Worker:
         except (EOFError, ConnectionError):
             reply = [], self._died()
         except DeviceError as error:
-            reply = [], error
+            reply = [], error.with_traceback(None)
         self.busy = False
         return reply
 
