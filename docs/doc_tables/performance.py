@@ -91,11 +91,12 @@ def _accelerators() -> str:
 def _simulators() -> str:
     rows = []
     for row in _kept("sim")["rows"]:
-        figures: tuple[str, ...] = ("–",) * 7
+        figures: tuple[str, ...] = ("–",) * 8
         if not row["missing"]:
             build = row["build_seconds"]
             figures = (
                 f"{row['cycles']:,}",
+                str(row["runs"]),
                 _round(row["cycles_per_second"]),
                 _round(1 / row["ratio_to_stock"]),
                 _round(1 / row["ratio_to_loops"]),
@@ -104,7 +105,7 @@ def _simulators() -> str:
             )
         about = f"`{row['simulation']}`: {row['about']}"
         rows.append((_size(row["array"]), about, row["work"], *figures))
-    header = ["array", "simulation", "products", "cycles", "cycles/s", "`stock` ÷ it"]
+    header = ["array", "simulation", "products", "cycles", "runs", "cycles/s", "`stock` ÷ it"]
     return table([*header, "`loops` ÷ it", "CPU s", "wall s", "build, CPU s"], rows)
 
 
@@ -124,7 +125,10 @@ def _simulator_floors() -> str:
 
 def _cycle_model() -> str:
     rows = []
-    for layer in _kept("cycles")["layers"]:
+    layers = _kept("cycles")["layers"]
+    versions = sorted({layer["scale_sim_version"] for layer in layers if layer["scale_sim_version"]})
+    scale_sim = " ".join(("SCALE-Sim", *versions))
+    for layer in layers:
         error = layer["scale_sim_error"]
         asked = error is not None
         rows.append(
@@ -138,7 +142,7 @@ def _cycle_model() -> str:
                 f"{_round(layer['speed_ratio'])} {_mark(layer['passed'])}",
             )
         )
-    header = ["array", "tokens", "RTL cycles", "cycle model, error", "SCALE-Sim, error", "RTL, CPU s"]
+    header = ["array", "tokens", "RTL cycles", "cycle model, error", f"{scale_sim}, error", "RTL, CPU s"]
     return table([*header, "cycle model, CPU s", "SCALE-Sim, CPU s", "model ÷ RTL, speed"], rows)
 
 

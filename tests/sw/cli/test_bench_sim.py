@@ -45,6 +45,7 @@ def test_bench_sim_wrong_result(systolith, monkeypatch):
         "simulation": "loops",
         "work": "1 × 1×1×1",
         **dict.fromkeys(FIGURES, 1.0),
+        "runs": 5,
         "build_seconds": None,
         "mismatches": 3,
         "missing": None,
