@@ -40,7 +40,9 @@ def bench_sim(
         list[Simulation] | None,
         typer.Option(help="Another simulation to measure beside loops and stock; may be repeated. All."),
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of each, of slow ones fewer; the best counts.")] = 5,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Runs of each, fewer of slow ones; the best counts.")
+    ] = 5,
     as_json: Json = False,
 ) -> None:
     """Cycles per second of the whole accelerator: ours, cocotb, pyverilator, Amaranth's simulator.
