@@ -381,7 +381,10 @@ def open_device(target="golden", config=None, **options):
     TargetUnavailable
         If something that the target needs is missing.
     TypeError
-        If ``config`` is not an :class:`ArrayConfig`, or the target does not take an option.
+        If ``config`` is not an :class:`ArrayConfig`, ``memory`` no such array, or the target does not take an
+        option.
+    ValueError
+        If an option is out of range.
     """
     if config is None:
         config = ArrayConfig()

@@ -177,6 +177,8 @@ class GoldenDevice(Device):
     ------
     ValueError
         If ``memory_bytes`` is not that, or the memory lies outside the addresses.
+    TypeError
+        If ``memory`` is no array of that size and type, or not contiguous and writable.
     """
 
     target = "golden"
@@ -191,6 +193,7 @@ class GoldenDevice(Device):
             )
         if memory is None:
             memory = np.zeros(memory_bytes, np.uint8)
+        _check_memory(memory, memory_bytes)
         super().__init__(config, memory_base=memory_base, memory_bytes=memory_bytes, memory=memory)
         self._queued = []
 
@@ -259,6 +262,15 @@ class GoldenDevice(Device):
 
     def _array(self, address, shape, strides, dtype):
         return np.ndarray(shape, dtype, self.memory, address - self.memory_base, strides)
+
+
+def _check_memory(memory, memory_bytes):
+    """Check that an array can be the memory of a device."""
+    if not isinstance(memory, np.ndarray) or memory.dtype != np.uint8 or memory.shape != (memory_bytes,):
+        what = f"{memory.shape} {memory.dtype}" if isinstance(memory, np.ndarray) else repr(memory)
+        raise TypeError(f"memory must be an array of ({memory_bytes},) uint8, not {what}")
+    if not (memory.flags.c_contiguous and memory.flags.writeable):
+        raise TypeError("memory must be contiguous and writable")
 
 
 def _completion(descriptor, code, *, reason=Reject.NONE, fault_address=0):

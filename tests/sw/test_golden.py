@@ -256,6 +256,21 @@ def test_reset(golden):
     assert golden.wait() == []
 
 
+@pytest.mark.parametrize(
+    ("memory", "message"),
+    [
+        (np.zeros(4096, np.uint8), r"memory must be an array of \(8192,\) uint8, not \(4096,\) uint8"),
+        (np.zeros(8192, np.int8), r"memory must be an array of \(8192,\) uint8, not \(8192,\) int8"),
+        (bytearray(3), r"memory must be an array of \(8192,\) uint8, not bytearray\(.*\)"),
+        (np.zeros(16384, np.uint8)[::2], "memory must be contiguous and writable"),
+        (np.frombuffer(bytes(8192), np.uint8), "memory must be contiguous and writable"),
+    ],
+)
+def test_init_wrong_given_memory(memory, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        open_device("golden", memory_bytes=8192, memory=memory)
+
+
 def test_init_wrong_memory():
     with pytest.raises(ValueError, match=r"^memory must lie within 32 address bits, not from 0x80000000 to"):
         open_device("golden", ArrayConfig(), memory_base=1 << 31, memory_bytes=(1 << 31) + 4096)
