@@ -5,6 +5,7 @@ import gc
 import os
 import pathlib
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -45,6 +46,11 @@ def random(*shape):
 def pool(request):
     with open_pool(request.param, CONFIG, workers=2, memory_bytes=1 << 20) as pool:
         yield pool
+
+
+def open_descriptors():
+    gc.collect()
+    return len(list(pathlib.Path("/proc/self/fd").iterdir()))
 
 
 def kill_while_it_runs(worker, number):
@@ -152,6 +158,40 @@ def test_not_started(monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(WorkerDied, match=r"^worker 0 .* ended with exit code 1 before it was ready$"):
         open_pool("golden", CONFIG, workers=2, memory_bytes=1 << 20)
+
+
+def test_start_refused(monkeypatch):
+    """No descriptor is left open; a worker that could not be started again is dead, and can be later."""
+    before = open_descriptors()
+    with open_pool("golden", CONFIG, workers=2, memory_bytes=1 << 20) as pool:
+        opened = open_descriptors()
+        refused = r"^worker {} of the pool cannot be started: \[Errno 2\] .*: '/nowhere'$"
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.executable", "/nowhere")
+            with pytest.raises(DeviceError, match=refused.format(0)):
+                open_pool("golden", CONFIG, workers=2, memory_bytes=1 << 20)
+            assert open_descriptors() == opened
+            for _ in range(2):
+                with pytest.raises(DeviceError, match=refused.format(1)):
+                    pool.restart(1)
+        assert [worker.alive for worker in pool.workers] == [True, False]
+        pool.restart(1)
+        a = random(64, 64)
+        np.testing.assert_array_equal(matmul(a, a, device=pool), gemm(a, a))
+        assert len(pool.trace[-1].shares) == 2
+        assert open_descriptors() == opened
+    del pool
+    assert open_descriptors() == before
+
+
+def test_memory_refused():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(DeviceError, match=r"^the pool gets no memory of 4096 bytes: \[Errno 24\] "):
+            open_pool("golden", CONFIG, memory_bytes=4096)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_crashed(capfd):

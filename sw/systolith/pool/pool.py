@@ -47,9 +47,12 @@ class Pool(Device):
     def __init__(self, target, config, *, memory_base, memory_bytes, private_bytes, workers, options):
         self.target = target
         self.workers = ()
-        descriptor = create_memory(memory_bytes)
-        self._close_memory = weakref.finalize(self, os.close, descriptor)
-        memory = map_memory(descriptor, memory_bytes)
+        try:
+            descriptor = create_memory(memory_bytes)
+            self._close_memory = weakref.finalize(self, os.close, descriptor)
+            memory = map_memory(descriptor, memory_bytes)
+        except OSError as error:
+            raise DeviceError(f"the pool gets no memory of {memory_bytes} bytes: {error}") from error
         super().__init__(config, memory_base=memory_base, memory_bytes=memory_bytes, memory=memory)
         if private_bytes:
             self.allocate(private_bytes)
@@ -213,8 +216,10 @@ def open_pool(target="rtl", config=None, *, workers=2, **options):
         As :func:`systolith.open_device`.
     ValueError
         If ``workers`` is less than 1 or the host cannot see the target's memory.
+    DeviceError
+        If the system refuses the memory or a process.
     WorkerDied
-        If a process cannot be started.
+        If a process ends before its device is open.
     """
     if type(workers) is not int or workers < 1:
         raise ValueError(f"workers must be a positive int, not {workers!r}")

@@ -56,26 +56,17 @@ class Worker:
         return self._process.pid
 
     def start(self):
-        """Start the process; :meth:`wait_ready` waits until its device is open."""
-        # Slower to load than the rest of the runtime together.
-        import socket
-        import subprocess
+        """Start the process; :meth:`wait_ready` waits until its device is open.
 
-        ours, theirs = socket.socketpair()
-        self._channel = Channel(ours)
-        with theirs:
-            descriptors = theirs.fileno(), self._memory_descriptor
-            arguments = ["-m", f"{__package__}.process", *map(str, (*descriptors, os.getpid()))]
-            self._process = subprocess.Popen(
-                # Looks for modules where this process does, and not in the current folder.
-                [sys.executable, "-P", *arguments],
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=descriptors,
-                # Ctrl-C is for the parent: what it ends, it ends.
-                start_new_session=True,
-            )
+        Raises
+        ------
+        DeviceError
+            If the system refuses.
+        """
+        try:
+            self._channel, self._process = _start(self._memory_descriptor)
+        except OSError as error:
+            raise DeviceError(f"worker {self.index} of the pool cannot be started: {error}") from error
         self._end = weakref.finalize(self, _end, self._process, self._channel, os.getpid())
         self.alive = self.starting = True
         self.busy = False
@@ -150,6 +141,31 @@ class Worker:
         returncode = _wait(self._process)
         self.end()
         return WorkerDied(index=self.index, pid=self.pid, returncode=returncode, lost=self._lost)
+
+
+def _start(memory_descriptor):
+    """The channel to a new process, and the process."""
+    # Slower to load than the rest of the runtime together.
+    import socket
+    import subprocess
+
+    with contextlib.ExitStack() as undo:
+        ours, theirs = map(undo.enter_context, socket.socketpair())
+        descriptors = theirs.fileno(), memory_descriptor
+        arguments = ["-m", f"{__package__}.process", *map(str, (*descriptors, os.getpid()))]
+        process = subprocess.Popen(
+            # Looks for modules where this process does, and not in the current folder.
+            [sys.executable, "-P", *arguments],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=descriptors,
+            # Ctrl-C is for the parent: what it ends, it ends.
+            start_new_session=True,
+        )
+        undo.pop_all()
+        theirs.close()
+    return Channel(ours), process
 
 
 def _wait(process):
