@@ -154,3 +154,6 @@ def test_plan():
     portions = plan(descriptors, CONFIG, 2)
     assert sorted({index for portion in portions for index in portion.indices}) == list(range(5))
     assert plan(descriptors, CONFIG, 2) is portions
+    long = descriptors * 100
+    assert plan(long, CONFIG, 2) == plan(long, CONFIG, 2)
+    assert plan(long, CONFIG, 2) is not plan(long, CONFIG, 2), "plans of any length would take any memory"

@@ -12,6 +12,10 @@ LEAST_GAIN = 0.05
 """Share of the makespan that must be saved for descriptors to be cut."""
 
 
+KEPT_DESCRIPTORS = 256
+"""Longest queue whose plan is kept; for a longer one planning is little beside running."""
+
+
 class Portion(NamedTuple):
     """What one device runs.
 
@@ -27,7 +31,6 @@ class Portion(NamedTuple):
     framed: bytes
 
 
-@functools.lru_cache(maxsize=256)
 def plan(descriptors, config, devices):
     """The portion of each device.
 
@@ -43,11 +46,18 @@ def plan(descriptors, config, devices):
     list of Portion
         One for each device; some may be empty.
     """
+    return (_kept_plan if len(descriptors) <= KEPT_DESCRIPTORS else _plan)(descriptors, config, devices)
+
+
+def _plan(descriptors, config, devices):
     portions = []
     for parts in spread(descriptors, config, devices):
         packed = b"".join(part.pack() for _, part in parts)
         portions.append(Portion(tuple(index for index, _ in parts), frame(packed)))
     return portions
+
+
+_kept_plan = functools.lru_cache(maxsize=256)(_plan)
 
 
 def spread(descriptors, config, devices):
