@@ -20,7 +20,10 @@ from systolith_sim.toolchain import find_toolchain
 
 from .job import Stopwatch
 
-__all__ = ["CocotbPeer"]
+__all__ = ["CocotbPeer", "cocotb_key"]
+
+RUNNER = Path(__file__).with_name("cocotb_runner.py")
+"""What builds the simulation."""
 
 _ARGUMENTS = [
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing"),
@@ -68,10 +71,8 @@ class CocotbPeer:
             with noted_build_time(folder):
                 _build(verilog, folder, toolchain)
 
-        packages = ("cocotb", "cocotbext-axi")
-        versions = [importlib.metadata.version(package) for package in packages]
-        key = digest(verilog, toolchain.identity, *versions, sys.prefix, Path(__file__).read_bytes())
-        self._folder = Cache(cache or default_cache_folder()).fetch("cocotb", key, build)
+        store = Cache(cache or default_cache_folder())
+        self._folder = store.fetch("cocotb", cocotb_key(verilog, toolchain), build)
         self.build_seconds = build_seconds(self._folder)
 
     def run(self, job):
@@ -113,6 +114,19 @@ class CocotbPeer:
             stopwatch.cpu_seconds = outcome["cpu_seconds"]
             stopwatch.wall_seconds = outcome["wall_seconds"]
             return job.outcome(np.load(folder / "memory.npy"), cycles=outcome["cycles"], stopwatch=stopwatch)
+
+
+def cocotb_key(verilog, toolchain):
+    """The name of the simulation that cocotb makes of this; it is linked to the Python that runs us.
+
+    Parameters
+    ----------
+    verilog : str
+    toolchain : Toolchain
+    """
+    parts = [source.read_bytes() for source in (Path(__file__), RUNNER)]
+    version = importlib.metadata.version("cocotb")
+    return digest(verilog, toolchain.identity, version, sys.version, sys.prefix, *parts)
 
 
 def _build(verilog, folder, toolchain):

@@ -1,15 +1,17 @@
 """Five simulations of one design: the same products, and in the same cycles where the memory is the same."""
 
 import importlib
+import sys
 
 import find_libpython
 import pytest
 from systolith_hw import ArrayConfig
 from systolith_sim import Variant, open_simulator
 from systolith_sim.errors import SimulationError
-from systolith_sim.peers import PEERS, Job, missing_remedy, open_peer
+from systolith_sim.peers import PEERS, Job, missing_remedy, open_peer, with_cocotb
 from systolith_sim.peers import open as opening
 from systolith_sim.peers.bus import OUTPUTS, Memory
+from systolith_sim.toolchain import find_toolchain
 
 CONFIG = ArrayConfig.parse("2x4-axi64-a64-b64-acc16")
 SHAPES = ({"m": 5, "k": 7, "n": 9}, {"m": 1, "k": 40, "n": 3}, {"m": 12, "k": 16, "n": 8, "count": 3})
@@ -70,6 +72,21 @@ def test_same_outputs_in_every_cycle(peer, monkeypatch, name):
         for cycle, got in enumerate(seen):
             wanted = simulator.ports(cycle)
             assert got == {output: wanted[output] for output in OUTPUTS}, cycle
+
+
+def test_cocotb_key(monkeypatch, tmp_path):
+    """What cocotb builds depends on the Python that it is linked to, and on how the runner builds."""
+    toolchain = find_toolchain()
+    keys = [with_cocotb.cocotb_key("a", toolchain)]
+    assert with_cocotb.cocotb_key("a", toolchain) == keys[0]
+    keys.append(with_cocotb.cocotb_key("b", toolchain))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "version", "3.14.0")
+        keys.append(with_cocotb.cocotb_key("a", toolchain))
+    (tmp_path / "runner.py").write_text("pass", encoding="utf-8")
+    monkeypatch.setattr(with_cocotb, "RUNNER", tmp_path / "runner.py")
+    keys.append(with_cocotb.cocotb_key("a", toolchain))
+    assert len(set(keys)) == 4
 
 
 def test_latency_counts(peer):
