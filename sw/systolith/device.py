@@ -186,6 +186,9 @@ class Device(abc.ABC):
             exception's ``completions`` holds the whole list; the device can be used on.
         NoProgress
             If the device does not complete what it was given; :meth:`reset` makes it usable again.
+        WorkerDied
+            If a process of a pool ended. As with what else a device of a pool fails with, the others have
+            ended what they were given, and the completions of what is lost are pending.
         """
         ended = self.collect()
         completions = [completion for _, completion, _ in ended]
