@@ -139,6 +139,18 @@ def test_many_tiles(simulators, text):
         assert compare(config, simulator, case).equal, (shape, layout, output, timing)
 
 
+@pytest.mark.parametrize("write_bandwidth", [1, Fraction(3, 4), Fraction(1, 5)])
+def test_many_rows(simulators, write_bandwidth):
+    """Tiles of so many rows that the model skips some, whether the array or the memory is slower."""
+    config, simulator = simulators("2x2")
+    timing = MemoryTiming(write_bandwidth=write_bandwidth, write_latency_cycles=50)
+    for m, k, output in itertools.product((33, 64, 256, 600), (1, 2, 9, 40), Output):
+        plain = gemm(config, m, k, 7, output=output)
+        crossing = dataclasses.replace(plain, d_address=plain.d_address + 4, d_stride=plain.d_stride + 12)
+        case = Case(descriptors=(plain, crossing, plain), timing=timing, available=(0, 300, 302))
+        assert compare(config, simulator, case).equal, (m, k, output)
+
+
 @pytest.mark.parametrize("text", ARRAYS)
 def test_random(simulators, text):
     config, simulator = simulators(text)

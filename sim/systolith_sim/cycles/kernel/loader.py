@@ -29,11 +29,10 @@ class Loader(NamedTuple):
 
 
 @jit
-def set_up(setup, loader, of_b):
+def set_up(setup, loader):
     """Begin before the first job."""
     state = loader.state
-    walk.set_up(setup, state.walk, of_b)
-    loader.buffer.state.lines = setup.b_buffer_lines if of_b else setup.a_buffer_lines
+    walk.set_up(setup, state.walk)
     state.at.offered = state.at.valid = NEVER
     state.at.stage_free = state.at.done = ALWAYS
 

@@ -1,10 +1,8 @@
 """The whole accelerator."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from . import completion, fetch, loader, passes, period, read, store, weights, write
+from . import completion, fetch, loader, passes, period, read, rows, store, weights, write
 from .base import NEVER, jit
 from .buffer import RINGS, Buffer
 from .completion import RESULT
@@ -12,20 +10,6 @@ from .loader import Loader
 from .read import Reads
 from .snapshot import SNAPSHOTS
 from .state import STATE
-
-
-class Model(NamedTuple):
-    """The configuration and the memory, the jobs, and every unit."""
-
-    setup: np.void
-    jobs: np.void
-    reads: Reads
-    tiles: np.void
-    weights: np.void
-    passes: np.void
-    store: np.void
-    writes: np.void
-    completion: np.void
 
 
 def make_memory():
@@ -64,19 +48,9 @@ def run(setups, descriptors, available, results, words, states, rings, snapshots
     setup, state = setups[0], states[0]
     a = Loader(state.a_loader, Buffer(state.a_buffer, rings[0]))
     b = Loader(state.b_loader, Buffer(state.b_buffer, rings[1]))
-    model = Model(
-        setup,
-        state.jobs,
-        Reads(state.reads, state.fetch, a, b),
-        state.tiles,
-        state.weights,
-        state.passes,
-        state.store,
-        state.writes,
-        state.completion,
-    )
+    reads = Reads(state.reads, state.fetch, a, b)
     fetch.set_up(state.fetch, available)
-    read.set_up(setup, model.reads)
+    read.set_up(setup, reads)
     weights.set_up(setup, state.weights)
     passes.set_up(setup, state.passes)
     store.set_up(state.store)
@@ -84,8 +58,8 @@ def run(setups, descriptors, available, results, words, states, rings, snapshots
     completion.set_up(state.completion, available[0])
     period.set_up(snapshots[0])
     while not completion.done(state.fetch, state.completion):
-        _settle(model)
-        at_read = read.next_grant(setup, model.reads)
+        _settle(setup, state, reads)
+        at_read = read.next_grant(setup, reads)
         at_write = write.next_grant(setup, state.writes, state.store)
         at_end = completion.next_end(setup, state.jobs, state.fetch, state.completion, descriptors)
         low = min(at_read, at_write, at_end)
@@ -93,54 +67,53 @@ def run(setups, descriptors, available, results, words, states, rings, snapshots
             return False
         if at_end == NEVER and period.skip(setup, state, words, a, b, snapshots[0], low):
             continue
-        _happen(model, descriptors, available, results, at_read, at_write, at_end)
+        if at_read <= min(at_write, at_end):
+            end = read.grant(setup, state.jobs, reads, min(at_write, at_end))
+            if end != NEVER:
+                fetch.read(setup, state.jobs, state.fetch, descriptors, available, end)
+        elif at_write <= at_end:
+            sent = _grant_writes(setup, state, words, snapshots[0], at_read, at_end)
+            if sent != NEVER:
+                completion.recorded(state.fetch, state.completion, results, sent, state.writes.at.response)
+        else:
+            completion.close(
+                setup, state.jobs, state.writes, state.completion, descriptors, available, results, at_end
+            )
     return True
 
 
 @jit
-def _happen(model, descriptors, available, results, at_read, at_write, at_end):
-    """Let what comes first happen, and what else can be known to be in order."""
-    setup, queue, reads, _, _, _, _, writes, ended = model
-    if at_read <= min(at_write, at_end):
-        end = read.grant(setup, queue, reads, min(at_write, at_end))
-        if end != NEVER:
-            fetch.read(setup, queue, reads.fetch, descriptors, available, end)
-    elif at_write <= at_end:
-        sent = _grant_writes(model, min(at_read, at_end))
-        if sent != NEVER:
-            completion.recorded(reads.fetch, ended, results, sent, writes.at.response)
-    else:
-        completion.close(setup, queue, writes, ended, descriptors, available, results, at_end)
-
-
-@jit
-def _settle(model):
+def _settle(setup, state, reads):
     """Let every unit do what it can."""
-    setup, queue, reads, tiles, feeder, sequencer, stored, _, _ = model
+    queue, tiles, weighing, issuing = state.jobs, state.tiles, state.weights, state.passes
     while True:
         loader.settle(setup, queue, reads.a)
         loader.settle(setup, queue, reads.b)
-        moved = weights.settle(setup, queue, tiles, reads.b.buffer, feeder)
-        moved |= passes.settle(setup, queue, tiles, reads.a.buffer, feeder, sequencer)
-        moved |= store.settle(setup, queue, tiles, stored)
+        moved = weights.settle(setup, queue, tiles, reads.b.buffer, weighing)
+        moved |= passes.settle(setup, queue, tiles, reads.a.buffer, weighing, issuing)
+        moved |= store.settle(setup, queue, tiles, state.store)
         if not moved:
             return
 
 
 @jit
-def _grant_writes(model, limit):
-    """Grant writes up to ``limit``, until one has an effect beyond the store.
+def _grant_writes(setup, state, words, snapshots, at_read, at_end):
+    """Grant writes, until one has an effect beyond the store or something else comes first.
 
     The cycle of the last beat if a record was written, else ``NEVER``.
     """
-    setup, queue, _, tiles, _, _, stored, writes, _ = model
+    queue, tiles, writes, ended = state.jobs, state.tiles, state.writes, state.completion
+    limit = min(at_read, at_end)
+    # What is read does not matter to rows within a tile, unless it is a descriptor that ends at once.
+    row_limit = limit if ended.writing or ended.number == state.fetch.dispatched else at_end
     released, finished = tiles.count.released, queue.stored
     while True:
-        sent = write.grant(setup, queue, writes, stored, write.next_grant(setup, writes, stored))
+        sent = write.grant(setup, queue, writes, state.store, write.next_grant(setup, writes, state.store))
         if sent != NEVER:
             return sent
-        store.settle(setup, queue, tiles, stored)
-        if write.next_grant(setup, writes, stored) > limit:
+        store.settle(setup, queue, tiles, state.store)
+        rows.skip(setup, state, words, snapshots, row_limit)
+        if write.next_grant(setup, writes, state.store) > limit:
             return NEVER
         if tiles.count.released != released or queue.stored != finished:
             return NEVER

@@ -8,13 +8,13 @@ the two.
 from . import fetch as fetches
 from . import jobs, snapshot
 from .base import NEVER, ceil_div, jit, units
-from .state import TIMES
+from .state import TIMES, postpone
 
 
 @jit
 def set_up(snapshots):
     """Begin before the first sweep."""
-    snapshots.job = snapshots.tile = -1
+    snapshots.job = snapshots.tile = snapshots.storing = -1
 
 
 @jit
@@ -122,9 +122,7 @@ def _repeat(state, words, a, b, snapshots, since, times):
     """Let what has happened since a snapshot happen as often again."""
     cycles = times * (state.passes.at.next - snapshots.references[since])
     columns = times * (state.passes.nest.n - snapshots.n[since])
-    for index in TIMES:
-        if abs(words[index]) < NEVER // 2:
-            words[index] += cycles
+    postpone(words, TIMES, cycles)
     for channel in (state.reads.channel, state.writes.channel):
         channel.free_ticks += channel.numerator * cycles
     for buffer in (a.buffer, b.buffer):

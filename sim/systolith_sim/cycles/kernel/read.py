@@ -29,8 +29,11 @@ class Reads(NamedTuple):
 def set_up(setup, reads):
     """Begin before the first request."""
     state = reads.state
-    loader.set_up(setup, reads.a, False)
-    loader.set_up(setup, reads.b, True)
+    reads.a.buffer.state.lines = setup.a_buffer_lines
+    reads.b.buffer.state.lines = setup.b_buffer_lines
+    reads.b.state.walk.of_b = True
+    loader.set_up(setup, reads.a)
+    loader.set_up(setup, reads.b)
     state.at.splitter_free = ALWAYS
     channel.set_up(state.channel, setup.read_numerator, setup.read_denominator)
     fifo.set_up(state.pending, setup.outstanding, setup.queue)
@@ -54,8 +57,10 @@ def grant(setup, queue, reads, limit):
         if descriptor <= cycle:
             address = fetches.slot(setup, reads.fetch.dispatched)
             return _read(setup, reads, cycle, address, setup.record_bytes >> setup.bus_log2)
-        if _grant_loader(setup, queue, reads, cycle, min(limit + 1, descriptor)):
-            limit = min(limit, cycle + setup.read_latency + setup.read_dma + 2)
+        # When what is read next can be used.
+        used = cycle + setup.read_latency + setup.read_dma + 2
+        if _grant_loader(setup, queue, reads, cycle, min(limit + 1, descriptor), used + 1):
+            limit = min(limit, used)
         cycle = _next_grant(reads, descriptor)
     return NEVER
 
@@ -69,24 +74,27 @@ def _next_grant(reads, descriptor):
 
 
 @jit
-def _grant_loader(setup, queue, reads, cycle, until):
-    """Whether anyone may go on when the data are there: B is used a panel at a time."""
-    a, b = reads.a, reads.b
-    a_first = _a_first(reads)
-    if a.state.at.valid <= cycle and (b.state.at.valid > cycle or a_first):
-        _read_row(setup, reads, a, cycle)
-        loader.grant(setup, queue, a, cycle)
-        return True
-    # The rest of the panel, until another request goes before it.
-    if a_first:
-        until = min(until, a.state.at.valid)
+def _grant_loader(setup, queue, reads, cycle, until, used):
+    """Grant a panel, until another request goes before it; whether anyone may go on when the data are there.
+
+    B is used a panel at a time, A a row at a time.
+    """
+    by, a_first = reads.b, _a_first(reads)
+    of_a = reads.a.state.at.valid <= cycle and (reads.b.state.at.valid > cycle or a_first)
+    if of_a:
+        by = reads.a
+        until = min(until, used)
+    if a_first != of_a:
+        until = min(until, reads.b.state.at.valid if of_a else reads.a.state.at.valid)
     while True:
-        _read_row(setup, reads, b, cycle)
-        if loader.grant(setup, queue, b, cycle):
+        panel = by.state.panel
+        end = _read(setup, reads, cycle, panel.address, panel.beats)
+        buffers.arrive(by.buffer, end + setup.read_dma + 1)
+        if loader.grant(setup, queue, by, cycle):
             return True
-        cycle = max(b.state.at.valid, reads.state.at.splitter_free, fifo.writable(reads.state.pending))
+        cycle = max(by.state.at.valid, reads.state.at.splitter_free, fifo.writable(reads.state.pending))
         if cycle >= until:
-            return False
+            return of_a
 
 
 @inlined
@@ -96,14 +104,6 @@ def _a_first(reads):
     if blocks_ahead == 0:
         return b.later_sweep != 0 or a.line < b.line
     return blocks_ahead >> 15 == 0
-
-
-@inlined
-def _read_row(setup, reads, by, cycle):
-    """Read a row of a loader's panel."""
-    panel = by.state.panel
-    end = _read(setup, reads, cycle, panel.address, panel.beats)
-    buffers.arrive(by.buffer, end + setup.read_dma + 1)
 
 
 @inlined

@@ -10,21 +10,26 @@ from . import jobs
 from . import store as stores
 from . import tiles as tilings
 from .base import ALWAYS, NEVER, fields, inlined, jit
-from .state import PLAIN, SINGLE_TIMES
+from .state import PLAIN, SINGLE_STORE_TIMES, SINGLE_TIMES
 
 SLOTS = 8
 """Snapshots that are kept."""
 
+ROW_SLOTS = 2
+"""Likewise, of the store only."""
+
 MAX_WORDS = 4096
 
 SNAPSHOTS = fields(
-    "job batch m tile taken period reference floor size begin",
-    words=(np.int64, SLOTS * MAX_WORDS),
+    "job batch m tile storing taken period reference floor size begin",
+    words=(np.int64, (SLOTS + ROW_SLOTS) * MAX_WORDS),
     **dict.fromkeys(
-        ("sizes", "n", "references", "compute", "wait_a", "wait_b", "wait_output"), (np.int64, SLOTS)
+        ("sizes", "n", "references", "compute", "wait_a", "wait_b", "wait_output"),
+        (np.int64, SLOTS + ROW_SLOTS),
     ),
 )
-"""The sweep that they are of, the tile looked at last, and how many have been taken in the sweep; after how
+"""The sweep that they are of, the tile looked at last, the row
+that the store's first is of, and how many have been taken in the sweep; after how
 many tiles bursts cross boundaries as before; of the one that is being taken, the time others are relative
 to, the one up to which all have passed, its size, and where its words begin; of each, its words and size,
 where and when it was taken, and what had been charged."""
@@ -35,11 +40,7 @@ def take(setup, state, words, a, b, snapshots, low):
     """Take a snapshot when nothing more can happen before ``low``; whether there is room for it."""
     slot = snapshots.taken % SLOTS
     reference = state.passes.at.next
-    snapshots.reference = reference
-    # The lanes and a queue are the most that is added to a time before it is compared with others.
-    snapshots.floor = min(low, reference) - setup.lanes - setup.queue - 8
-    snapshots.size = 0
-    snapshots.begin = slot * MAX_WORDS
+    _begin(setup, snapshots, slot, reference, min(low, reference))
     for index in SINGLE_TIMES:
         _time(snapshots, words[index])
     for index in PLAIN:
@@ -63,6 +64,35 @@ def take(setup, state, words, a, b, snapshots, low):
     snapshots.wait_output[slot] = job.wait_output
     snapshots.taken += 1
     return True
+
+
+@jit
+def take_row(setup, state, words, snapshots, slot):
+    """Take a snapshot of the store and the write DMA in the middle of a tile."""
+    store, writes = state.store, state.writes
+    at = store.at
+    reference = at.granted_last
+    low = min(reference, at.entered_last, at.popped_last, at.sent_last, writes.at.splitter_free)
+    _begin(setup, snapshots, slot, reference, low)
+    for index in SINGLE_STORE_TIMES:
+        _time(snapshots, words[index])
+    _put(snapshots, store.entering)
+    _put(snapshots, store.group)
+    _put_store(setup, state, snapshots)
+    for fifo in (writes.data, writes.responses):
+        _put_fifo(fifo, snapshots)
+    _put_channel(writes.channel, snapshots)
+    snapshots.sizes[slot] = snapshots.size
+    snapshots.references[slot] = reference
+
+
+@inlined
+def _begin(setup, snapshots, slot, reference, low):
+    snapshots.reference = reference
+    # The lanes and a queue are the most that is added to a time before it is compared with others.
+    snapshots.floor = low - setup.lanes - setup.queue - 8
+    snapshots.size = 0
+    snapshots.begin = slot * MAX_WORDS
 
 
 @jit
@@ -141,9 +171,13 @@ def _put_store(setup, state, snapshots):
 
 @jit
 def _put_fifo(fifo, snapshots):
+    # Entries move in order: those before one that has long moved have, too.
     written = fifo.count.written
-    for entry in range(max(0, written - fifo.depth), written):
+    entry = written - 1
+    while entry >= max(0, written - fifo.depth) and fifo.at.moved[entry & (fifo.depth - 1)] > snapshots.floor:
         _time(snapshots, fifo.at.moved[entry & (fifo.depth - 1)])
+        entry -= 1
+    _put(snapshots, ALWAYS)
 
 
 @jit

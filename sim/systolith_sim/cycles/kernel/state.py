@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import fields
+from .base import NEVER, fields, jit
 from .buffer import BUFFER
 from .completion import COMPLETION
 from .fetch import FETCH
@@ -45,15 +45,38 @@ def _words(layout, kind, begin):
             yield index, "moving" if name in _MOVING else kind, False
 
 
-_ALL = [
-    word for name, layout in _UNITS.items() for word in _words(layout, "plain", STATE.fields[name][1] // 8)
-]
+def _select(units, wanted, *, rings=False):
+    """The indices of the words of a kind, of those in rings as well or not."""
+    found = [word for name in units for word in _words(_UNITS[name], "plain", STATE.fields[name][1] // 8)]
+    return np.array([index for index, kind, in_ring in found if kind == wanted and (rings or not in_ring)])
 
-TIMES = np.array([index for index, kind, _ in _ALL if kind == "at"])
-"""The words that are times, in rings or not."""
 
-SINGLE_TIMES = np.array([index for index, kind, in_ring in _ALL if kind == "at" and not in_ring])
+def _runs(indices):
+    """Where indices begin that follow each other, and where they end."""
+    breaks = np.flatnonzero(np.diff(indices) != 1)
+    return np.array([indices[np.r_[0, breaks + 1]], indices[np.r_[breaks, -1]] + 1]).T.copy()
+
+
+SINGLE_TIMES = _select(_UNITS, "at")
 """The words that are times, but for those in rings."""
 
-PLAIN = np.array([index for index, kind, in_ring in _ALL if kind == "plain" and not in_ring])
+TIMES = _runs(_select(_UNITS, "at", rings=True))
+"""The words that are times, in rings or not: ``(runs, 2)``, where each run begins and ends."""
+
+PLAIN = _select(_UNITS, "plain")
 """The words that neither are times nor count anything."""
+
+_STORING = ("store", "writes")
+
+SINGLE_STORE_TIMES = _select(_STORING, "at")
+STORE_TIMES = _runs(_select(_STORING, "at", rings=True))
+"""Likewise, of the store and the write DMA alone."""
+
+
+@jit
+def postpone(words, runs, cycles):
+    """Let everything happen later."""
+    for run in range(len(runs)):
+        for index in range(runs[run, 0], runs[run, 1]):
+            if abs(words[index]) < NEVER // 2:
+                words[index] += cycles

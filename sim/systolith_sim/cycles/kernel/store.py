@@ -120,7 +120,7 @@ def _begin_tile(setup, queue, done, store):
         accepted = jobs.accept(queue, store.job, store.at.job_ready)
         if accepted == NEVER:
             return False
-        nest.load(at, jobs.descriptor(queue, store.job), 1, setup.columns)
+        nest.load(at, jobs.descriptor(queue, store.job), setup.rows, setup.columns)
         at.k_size = 1
         store.job += 1
         store.at.next = accepted + 1

@@ -15,9 +15,8 @@ the next panel's block, and whether it is epilogue parameters."""
 
 
 @jit
-def set_up(setup, walk, of_b):
+def set_up(setup, walk):
     """Begin before the first job."""
-    walk.of_b = of_b
     walk.group = setup.burst_lines << setup.line_log2
     walk.fetch = max(1 << setup.bus_log2, setup.columns)
 
@@ -29,7 +28,7 @@ def load(setup, walk, descriptor):
         nest.load(walk.nest, descriptor, walk.group if descriptor.by_column else setup.rows, setup.columns)
         walk.parameters_next = descriptor.parameters
     else:
-        nest.load(walk.nest, descriptor, walk.group, 1)
+        nest.load(walk.nest, descriptor, walk.group, setup.columns)
         walk.nest.n_size = 1
 
 

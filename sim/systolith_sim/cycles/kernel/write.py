@@ -43,7 +43,7 @@ def grant(setup, queue, writes, store, cycle):
     if writes.at.record <= cycle:
         writes.at.record = NEVER
         beats = setup.record_bytes >> setup.bus_log2
-        return _write(setup, writes, cycle, writes.record_address, beats, ALWAYS)
+        return _write(setup, writes, cycle, writes.record_address, beats, cycle)
     row = store.count.granted & stores.RING - 1
     ready = stores.grant(setup, store, cycle)
     stores.sent(store, _write(setup, writes, cycle, store.address[row], store.beats[row], ready))
