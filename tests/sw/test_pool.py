@@ -314,6 +314,7 @@ def test_close_and_open_again():
 
 
 def test_forgotten_pool_ends_its_workers():
+    gc.collect()  # What earlier tests left is not the pool's.
     pool = open_pool("golden", CONFIG, workers=2, memory_bytes=1 << 20)
     pids = [worker.pid for worker in pool.workers]
     descriptors = len(list(pathlib.Path("/proc/self/fd").iterdir()))
