@@ -11,7 +11,14 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 SOURCES = {"systolith_hw": ROOT / "hw", "systolith_sim": ROOT / "sim", "systolith": ROOT / "sw"}
 
-CONTRACT = {"systolith_hw", "systolith_hw.config", "systolith_hw.descriptor", "systolith_hw.registers"}
+CONTRACT = {
+    "systolith_hw",
+    "systolith_hw.baud",
+    "systolith_hw.config",
+    "systolith_hw.descriptor",
+    "systolith_hw.link",
+    "systolith_hw.registers",
+}
 SIMULATED = "systolith.simulated"
 """The package for everything that uses the simulation."""
 TORCH = {

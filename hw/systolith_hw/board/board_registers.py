@@ -1,0 +1,106 @@
+"""The board's own registers."""
+
+from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from systolith_hw.axi import Response
+from systolith_hw.link import (
+    BOARD_REGISTERS,
+    LINK_MAGIC,
+    LINK_VERSION,
+    QUEUE_BYTES,
+    BoardControl,
+    BoardState,
+)
+
+from .bus_access import Access
+
+__all__ = ["BoardRegisters"]
+
+
+class BoardRegisters(wiring.Component):
+    """What a host must know of a board, and the accelerator's reset.
+
+    An access is answered at once, a write that resets when the reset is over. One to an address without
+    register, and a write to a read-only register, answers SLVERR.
+
+    Parameters
+    ----------
+    memory_bytes, clock_hz, baud : int
+    reset_cycles : int
+        That a reset lasts: as long as anything may be on its way through a part that has no reset.
+
+    Members
+    -------
+    access : Access
+    interrupt : 1
+    bus_error : 1
+        An access of the accelerator was answered with an error.
+    dropped : 1
+        A request was dropped.
+    reset : 1
+        Holds the accelerator in reset.
+    fault : 1
+        There was a ``bus_error`` since the last reset.
+    """
+
+    def __init__(self, *, memory_bytes, clock_hz, baud, reset_cycles):
+        self._facts = {
+            "id": LINK_MAGIC,
+            "version": LINK_VERSION,
+            "memory_bytes": memory_bytes,
+            "clock_hz": clock_hz,
+            "baud": baud,
+            "queue_bytes": QUEUE_BYTES,
+        }
+        self._reset_cycles = reset_cycles
+        super().__init__(
+            {
+                "access": In(Access(data_bits=32)),
+                "interrupt": In(1),
+                "bus_error": In(1),
+                "dropped": In(1),
+                "reset": Out(1),
+                "fault": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        access = self.access
+        cycles = Signal(32)
+        dropped = Signal(32)
+        left = Signal(range(self._reset_cycles + 1))
+        m.d.sync += [cycles.eq(cycles + 1), dropped.eq(dropped + self.dropped)]
+        with m.If(self.bus_error):
+            m.d.sync += self.fault.eq(1)
+        assert BoardState.INTERRUPT == 1 and BoardState.FAULT == 2
+
+        readable = {
+            **{name: Const(value, 32) for name, value in self._facts.items()},
+            "control": Const(0, 32),
+            "state": Cat(self.interrupt, self.fault),
+            "cycles": cycles,
+            "dropped": dropped,
+        }
+        assert readable.keys() == BOARD_REGISTERS.keys()
+        word = access.address >> 2
+        m.d.comb += [access.done.eq(access.request), access.response.eq(Response.SLVERR)]
+        with m.If(~access.write):
+            with m.Switch(word):
+                for name, value in readable.items():
+                    with m.Case(BOARD_REGISTERS[name].offset >> 2):
+                        m.d.comb += [access.read_data.eq(value), access.response.eq(Response.OKAY)]
+        with m.Elif(word == BOARD_REGISTERS["control"].offset >> 2):
+            m.d.comb += access.response.eq(Response.OKAY)
+            with m.If((access.data & BoardControl.RESET).any()):
+                m.d.comb += [
+                    self.reset.eq(access.request),
+                    access.done.eq(left == self._reset_cycles),
+                ]
+                with m.If(access.request):
+                    m.d.sync += [left.eq(left + 1), self.fault.eq(0)]
+        with m.If(access.done):
+            m.d.sync += left.eq(0)
+        return m

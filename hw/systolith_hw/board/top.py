@@ -1,0 +1,151 @@
+"""A whole board: the accelerator with memory on the chip and a serial link."""
+
+from amaranth.hdl import Cat, Module, ResetInserter
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect
+
+from systolith_hw.accelerator import STOCK, Accelerator
+from systolith_hw.axi import Response, axi4_manager_ports, axi_lite_subordinate_ports
+from systolith_hw.baud import BITS_PER_BYTE, FRACTION_BITS, bit_period
+from systolith_hw.config import ADDRESS_BITS
+from systolith_hw.link import IDLE_BYTES, QUEUE_BYTES
+from systolith_hw.registers import ADDRESS_SPACE_BITS
+
+from .arbiter import MemoryArbiter
+from .board_registers import BoardRegisters
+from .bridge import Bridge
+from .bus_access import BusAccess
+from .frame_queue import FrameQueue
+from .frame_receiver import FrameReceiver
+from .frame_transmitter import FrameTransmitter
+from .ram import OnChipRam
+from .uart import UartReceiver, UartTransmitter
+
+__all__ = ["BoardTop"]
+
+RESET_CYCLES = 256
+"""Of a reset by the host: more than the longest way through the array and the epilogue."""
+
+
+class BoardTop(wiring.Component):
+    """The accelerator, its memory, and the link to the host.
+
+    ::
+
+        rx ─ receiver ─ frame receiver ─ frame queue ─ bridge ─┬─ registers of the board
+        tx ─ transmitter ◄─ frame transmitter ◄────────┘       ├─ AXI4-Lite ─ accelerator ─ AXI4 ─┐
+                                                               └─ AXI4 ────────────────────── arbiter ─ RAM
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    memory_bytes : int
+        Device memory, a multiple of 4096.
+    clock_hz : int
+        Of the domain ``sync``.
+    baud : int
+        Bits per second of the serial line, at most a quarter of the clock.
+    lowering : Lowering
+        Of the accelerator.
+
+    Members
+    -------
+    rx, tx : 1
+        The serial line: 8N1, high when idle.
+    leds : 2
+        Bit 0 busy: the accelerator accesses memory. Bit 1 fault: an access was answered with an error since
+        the last reset.
+
+    Raises
+    ------
+    ValueError
+        If the baud rate or the size of the memory is out of range.
+    """
+
+    def __init__(self, config, *, memory_bytes, clock_hz, baud, lowering=STOCK):
+        self._config = config
+        self._period = bit_period(clock_hz, baud)
+        self._facts = {"memory_bytes": memory_bytes, "clock_hz": clock_hz, "baud": baud}
+        self._lowering = lowering
+        self._ram = OnChipRam(memory_bytes=memory_bytes, data_bits=config.axi_data_bits)
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "leds": Out(2)})
+
+    def elaborate(self, platform):
+        m = Module()
+        data_bits = self._config.axi_data_bits
+        registers = BoardRegisters(**self._facts, reset_cycles=RESET_CYCLES)
+        device_reset = ResetInserter(registers.reset)
+        accelerator = Accelerator(self._config, lowering=self._lowering)
+        arbiter = MemoryArbiter(data_bits=data_bits)
+        bridge = Bridge(data_bits=data_bits)
+        memory_access = BusAccess(
+            ports=axi4_manager_ports(prefix="m_axi_", data_bits=data_bits, address_bits=ADDRESS_BITS),
+            prefix="m_axi_",
+            data_bits=data_bits,
+        )
+        lite = axi_lite_subordinate_ports(prefix="m_axil_", address_bits=ADDRESS_SPACE_BITS)
+        device_access = BusAccess(
+            ports={name: member.flip() for name, member in lite.items()}, prefix="m_axil_", data_bits=32
+        )
+        m.submodules.registers = registers
+        m.submodules.accelerator = device_reset(accelerator)
+        m.submodules.arbiter = device_reset(arbiter)
+        m.submodules.ram = device_reset(self._ram)
+        m.submodules.bridge = bridge
+        m.submodules.memory_access = memory_access
+        m.submodules.device_access = device_access
+
+        self._connect_line(m, bridge, registers)
+        connect(m, bridge.memory, memory_access.access)
+        connect(m, bridge.device, device_access.access)
+        connect(m, bridge.board, registers.access)
+        _connect_bus(m, device_access, "m_axil_", accelerator, "s_axil_")
+        _connect_bus(m, accelerator, "m_axi_", arbiter, "s0_axi_")
+        _connect_bus(m, memory_access, "m_axi_", arbiter, "s1_axi_")
+        _connect_bus(m, arbiter, "m_axi_", self._ram, "s_axi_")
+        bus = accelerator
+        failed = [
+            getattr(bus, f"m_axi_{channel}valid") & (getattr(bus, f"m_axi_{channel}resp") >= Response.SLVERR)
+            for channel in ("r", "b")
+        ]
+        m.d.comb += [
+            registers.interrupt.eq(accelerator.irq),
+            registers.bus_error.eq(Cat(failed).any()),
+        ]
+        m.d.sync += self.leds.eq(
+            Cat(Cat(bus.m_axi_arvalid, bus.m_axi_awvalid, bus.m_axi_rvalid).any(), registers.fault)
+        )
+        return m
+
+    def _connect_line(self, m, bridge, registers):
+        """Both ways between the line and the bridge."""
+        byte_cycles = BITS_PER_BYTE * self._period >> FRACTION_BITS
+        m.submodules.uart_receiver = receiver = UartReceiver(period=self._period)
+        m.submodules.frame_receiver = frames = FrameReceiver(idle_cycles=IDLE_BYTES * byte_cycles)
+        m.submodules.frame_queue = queue = FrameQueue(depth=QUEUE_BYTES)
+        m.submodules.frame_transmitter = responses = FrameTransmitter()
+        m.submodules.uart_transmitter = transmitter = UartTransmitter(period=self._period)
+        connect(m, receiver.bytes, frames.bytes)
+        connect(m, queue.bytes, bridge.requests)
+        connect(m, bridge.response, responses.response)
+        connect(m, responses.bytes, transmitter.bytes)
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            frames.error.eq(receiver.error),
+            queue.write.eq(frames.write),
+            queue.data.eq(frames.data),
+            queue.commit.eq(frames.commit),
+            queue.rewind.eq(frames.rewind),
+            frames.full.eq(queue.full),
+            registers.dropped.eq(frames.dropped),
+            self.tx.eq(transmitter.tx),
+        ]
+
+
+def _connect_bus(m, manager, manager_prefix, subordinate, subordinate_prefix):
+    """Connect flat bus ports of the same names but their prefixes."""
+    for name, member in manager.signature.members.items():
+        if name.startswith(manager_prefix):
+            ours = getattr(manager, name)
+            theirs = getattr(subordinate, subordinate_prefix + name.removeprefix(manager_prefix))
+            m.d.comb += theirs.eq(ours) if member.flow is Out else ours.eq(theirs)

@@ -1,0 +1,7 @@
+"""A whole board in simulation, from the pins of its serial line."""
+
+from .board import SimulatedBoard
+from .build import build_board
+from .setup import BoardSetup
+
+__all__ = ["BoardSetup", "SimulatedBoard", "build_board"]

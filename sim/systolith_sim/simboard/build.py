@@ -1,0 +1,108 @@
+"""From a board to a shared library that holds it and the harness at its pins."""
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from systolith_sim.cache import Cache, default_cache_folder, digest
+from systolith_sim.model import design_key
+from systolith_sim.process import run_all
+from systolith_sim.toolchain import find_toolchain
+
+__all__ = ["build_board"]
+
+LIBRARY = "libboard.so"
+HARNESS = Path(__file__).with_name("harness.cpp")
+VERILATOR_FLAGS = [
+    *("--cc", "--top-module", "board", "--prefix", "Vboard", "--Mdir", ".", "--make", "json"),
+    *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "--timescale", "1ns/1ns"),
+    *("--unroll-count", "0", "--output-split", "20000", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
+]
+COMPILER_FLAGS = [
+    *("-std=c++17", "-fPIC", "-march=native", "-w", "-fno-gnu-unique"),
+    *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0"),
+    *("-DVL_TIME_CONTEXT", "-DVL_USER_FATAL"),
+]
+LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
+FAST, SLOW = "-O3", "-O0"
+_ZERO = re.compile(r"^    \S+\[\d+\] = \d+'h0+;\n", re.MULTILINE)
+"""The first content of a word of memory: a simulated memory is zero without being told so."""
+
+
+def build_board(setup, *, cache=None, progress=None):
+    """The model of a board as a shared library, built if it is not in the cache.
+
+    Parameters
+    ----------
+    setup : BoardSetup
+    cache : path or None
+        The cache folder; ``None`` means :func:`~systolith_sim.cache.default_cache_folder`.
+    progress : callable or None
+        Called with a line of text before anything that takes long.
+
+    Returns
+    -------
+    pathlib.Path
+        For :class:`~.board.SimulatedBoard`.
+
+    Raises
+    ------
+    BuildError
+        Its subclasses tell a missing tool, a tool's error and an unusable cache folder apart.
+    ValueError
+        If there is no such board.
+    """
+    toolchain = find_toolchain()
+    store = Cache(cache or default_cache_folder())
+
+    def build(folder):
+        if progress:
+            progress(f"building a simulated board: {setup}")
+        _build(_emit(setup), folder, toolchain=toolchain)
+
+    flags = [*VERILATOR_FLAGS, *COMPILER_FLAGS, *LINKER_FLAGS, FAST, SLOW]
+    sources = [source.read_bytes() for source in (HARNESS, Path(__file__))]
+    key = digest(design_key(setup), toolchain.identity, *flags, *sources)
+    return store.fetch("board", key, build) / LIBRARY
+
+
+def _emit(setup):
+    # Amaranth takes half a second to load: only for what is not in the cache.
+    from amaranth.back import verilog  # noqa: PLC0415
+    from systolith_hw.board import BoardTop  # noqa: PLC0415
+
+    from systolith_sim.loops import LOOPS, loop_source  # noqa: PLC0415
+
+    board = BoardTop(
+        setup.config,
+        memory_bytes=setup.memory_bytes,
+        clock_hz=setup.clock_hz,
+        baud=setup.baud,
+        lowering=LOOPS,
+    )
+    text = verilog.convert(board, name="board", emit_src=False, strip_internal_attrs=True)
+    return _ZERO.sub("", text) + loop_source(setup.config)
+
+
+def _build(verilog, folder, *, toolchain):
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        scratch = Path(scratch)
+        environment = toolchain.environment | {"TMPDIR": str(scratch)}
+        jobs = len(os.sched_getaffinity(0))
+        (scratch / "board.v").write_text(verilog, encoding="utf-8")
+        command = [toolchain.verilator, *VERILATOR_FLAGS, "board.v"]
+        run_all([command], folder=scratch, jobs=1, environment=environment)
+        sources = json.loads((scratch / "Vboard.json").read_text(encoding="utf-8"))["sources"]
+        include = toolchain.include_folder
+        includes = ["-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
+        compiler = [toolchain.compiler, *COMPILER_FLAGS, *includes, "-c"]
+        fast = [str(HARNESS), *sources["classes_fast"], *sources.get("support_fast", [])]
+        slow = [*sources["classes_slow"], *sources.get("support_slow", []), *sources["global"]]
+        commands = [[*compiler, FAST, source] for source in fast]
+        commands += [[*compiler, SLOW, source] for source in slow]
+        run_all(commands, folder=scratch, jobs=jobs, environment=environment)
+        objects = [f"{Path(source).stem}.o" for source in fast + slow]
+        link = [toolchain.compiler, *LINKER_FLAGS, "-o", str(folder / LIBRARY), *objects]
+        run_all([link], folder=scratch, jobs=1, environment=environment)

@@ -1,0 +1,49 @@
+"""What a simulated board is made of."""
+
+import dataclasses
+
+from systolith_hw import ArrayConfig
+
+__all__ = ["BoardSetup"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BoardSetup:
+    """The parameters of a :class:`systolith_hw.board.BoardTop`.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    memory_bytes : int
+        A multiple of 4096, at most 4 MiB: a board has it on the chip.
+    baud : int
+        Bits per second of the serial line.
+    clock_hz : int or None
+        The clock. ``None``: four cycles per bit, the fastest line that a board can have; a simulation spends
+        most of its cycles on the line.
+
+    Raises
+    ------
+    ValueError
+        If the memory is too large.
+    """
+
+    config: ArrayConfig
+    memory_bytes: int = 1 << 16
+    baud: int = 1_000_000
+    clock_hz: int | None = None
+
+    def __post_init__(self):
+        if self.memory_bytes > MEMORY_MAX_BYTES:
+            raise ValueError(
+                f"memory_bytes of a simulated board must be at most {MEMORY_MAX_BYTES}, "
+                f"not {self.memory_bytes}"
+            )
+        if self.clock_hz is None:
+            object.__setattr__(self, "clock_hz", 4 * self.baud)
+
+    def __str__(self):
+        return f"{self.config}, {self.memory_bytes} bytes, {self.clock_hz} Hz, {self.baud} baud"
+
+
+MEMORY_MAX_BYTES = 1 << 22
