@@ -1,8 +1,30 @@
 """What the ring driver needs of whatever connects it to a device."""
 
 import abc
+from typing import NamedTuple
 
-__all__ = ["Transport"]
+__all__ = ["LinkStatistics", "Transport"]
+
+
+class LinkStatistics(NamedTuple):
+    """What has gone over a link since it was opened.
+
+    Members
+    -------
+    requests : int
+        Each counted once, however often it was sent.
+    retries : int
+        Times that a request was sent again.
+    damaged : int
+        Responses that came damaged.
+    dropped : int
+        Requests that the device dropped as damaged.
+    """
+
+    requests: int
+    retries: int
+    damaged: int
+    dropped: int
 
 
 class Transport(abc.ABC):
@@ -22,6 +44,11 @@ class Transport(abc.ABC):
         Whether the device runs on while the host does something else. One that does not gets what is
         submitted when it is waited for, a whole ring at a time, so that its cycles do not depend on when the
         host asked for what.
+    clock_hz : int or None
+        The clock that a device says it runs with, which is to be compared with the time on the wall; None
+        where it says nothing, or time on the wall means nothing to it.
+    line_bytes_per_second : float or None
+        The most that the link to the device carries; None where there is no link.
     """
 
     memory_base = 0
@@ -30,6 +57,8 @@ class Transport(abc.ABC):
     seconds = 0.0
     cycles_per_beat = 64
     runs_unattended = True
+    clock_hz = None
+    line_bytes_per_second = None
 
     @abc.abstractmethod
     def read_register(self, offset):
@@ -57,6 +86,10 @@ class Transport(abc.ABC):
     def diagnose(self):
         """What else there is to say about a device that makes no progress."""
         return ""
+
+    def link_statistics(self):
+        """What has gone over the link, a :class:`LinkStatistics`; None where there is no link."""
+        return None
 
     @abc.abstractmethod
     def reset(self):
