@@ -49,6 +49,8 @@ class Transport(abc.ABC):
         where it says nothing, or time on the wall means nothing to it.
     line_bytes_per_second : float or None
         The most that the link to the device carries; None where there is no link.
+    link_statistics : LinkStatistics or None
+        What has gone over the link so far; None where there is none.
     """
 
     memory_base = 0
@@ -59,6 +61,7 @@ class Transport(abc.ABC):
     runs_unattended = True
     clock_hz = None
     line_bytes_per_second = None
+    link_statistics = None
 
     @abc.abstractmethod
     def read_register(self, offset):
@@ -86,10 +89,6 @@ class Transport(abc.ABC):
     def diagnose(self):
         """What else there is to say about a device that makes no progress."""
         return ""
-
-    def link_statistics(self):
-        """What has gone over the link, a :class:`LinkStatistics`; None where there is no link."""
-        return None
 
     @abc.abstractmethod
     def reset(self):
