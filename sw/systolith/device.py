@@ -8,10 +8,17 @@ import inspect
 import numpy as np
 from systolith_hw import ArrayConfig, Code
 
-from .errors import BusError, DescriptorRejected, DeviceClosed, OutOfDeviceMemory, untraced
+from .errors import (
+    BusError,
+    DescriptorRejected,
+    DeviceClosed,
+    OutOfDeviceMemory,
+    UnknownTarget,
+    untraced,
+)
 from .memory import Allocator
 from .records import Trace
-from .targets import TARGETS, check_target
+from .targets import find_target
 
 __all__ = ["Device", "check_device", "open_device"]
 
@@ -326,10 +333,18 @@ def check_device(device):
     TypeError
     """
     if not isinstance(device, Device):
-        target = device if isinstance(device, str) and device in TARGETS else "rtl"
+        target = device if _is_target(device) else "rtl"
         raise TypeError(
             f"device must be a Device, not {device!r}: pass what systolith.open_device({target!r}) returns"
         )
+
+
+def _is_target(value):
+    try:
+        find_target(value)
+    except UnknownTarget:
+        return False
+    return True
 
 
 def open_device(target="golden", config=None, **options):
@@ -338,9 +353,9 @@ def open_device(target="golden", config=None, **options):
     Parameters
     ----------
     target : str
-        A name in :data:`TARGETS`.
+        A name in :data:`TARGETS`, with a colon and its argument if it takes one.
     config : ArrayConfig or None
-        The accelerator; the default configuration unless given.
+        The accelerator; unless given, the target's own if it has one, else the default configuration.
     **options
         For every target:
 
@@ -389,12 +404,11 @@ def open_device(target="golden", config=None, **options):
     ValueError
         If an option is out of range.
     """
-    if config is None:
-        config = ArrayConfig()
-    if not isinstance(config, ArrayConfig):
+    if config is not None and not isinstance(config, ArrayConfig):
         raise TypeError(f"config must be an ArrayConfig, not {config!r}")
-    check_target(target)
-    module = importlib.import_module(f".{TARGETS[target].module}", __package__)
+    found, argument = find_target(target)
+    arguments = (config or ArrayConfig(),) if argument is None else (config, argument)
+    module = importlib.import_module(f".{found.module}", __package__)
     known = [
         name
         for name, parameter in inspect.signature(module.open_target).parameters.items()
@@ -403,4 +417,4 @@ def open_device(target="golden", config=None, **options):
     for name in options:
         if name not in known:
             raise TypeError(f"target {target} has the options {', '.join(known)}, not {name}")
-    return module.open_target(target, config, **options)
+    return module.open_target(target, *arguments, **options)

@@ -5,7 +5,7 @@ import dataclasses
 from systolith_hw import Counters
 
 from .records import Trace
-from .targets import TARGETS, CycleSource
+from .targets import CycleSource, find_target
 
 __all__ = ["Row", "rows", "total"]
 
@@ -75,6 +75,7 @@ class Row:
 
 
 def _row(kind, trace):
+    target, _ = find_target(trace[0].target)
     return Row(
         kind=kind,
         count=len(trace),
@@ -84,7 +85,7 @@ def _row(kind, trace):
         utilization=trace.utilization,
         counters=trace.counters,
         seconds=trace.seconds,
-        cycle_source=None if trace.cycles is None else TARGETS[trace[0].target].cycle_source,
+        cycle_source=None if trace.cycles is None else target.cycle_source,
     )
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .errors import UnknownTarget
 
-__all__ = ["TARGETS", "CycleSource", "Target", "check_target"]
+__all__ = ["TARGETS", "CycleSource", "Target", "find_target"]
 
 
 class CycleSource(enum.StrEnum):
@@ -30,6 +30,9 @@ class Target(NamedTuple):
         Whether that timing may have random stalls.
     cycle_source : CycleSource or None
         None: it has no notion of cycles.
+    argument : str or None
+        What its name is followed by, after a colon; ``open_target`` gets it behind the configuration. Such a
+        target has a configuration of its own, so that ``open_target`` takes None for it.
     """
 
     module: str
@@ -37,6 +40,7 @@ class Target(NamedTuple):
     has_timing: bool
     has_stalls: bool
     cycle_source: CycleSource | None
+    argument: str | None = None
 
 
 TARGETS = {
@@ -65,12 +69,36 @@ TARGETS = {
 """The targets by name."""
 
 
-def check_target(target):
-    """Check that something is a target's name.
+def find_target(target):
+    """What is known of a target, from what stands for it.
+
+    Parameters
+    ----------
+    target : str
+        A name in :data:`TARGETS`, with a colon and its argument if it takes one.
+
+    Returns
+    -------
+    Target
+    str or None
+        The argument.
 
     Raises
     ------
     UnknownTarget
+        If there is no such target, it lacks its argument, or it takes none.
     """
-    if target not in TARGETS:
-        raise UnknownTarget(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    name, colon, argument = target.partition(":") if isinstance(target, str) else (None, "", "")
+    found = TARGETS.get(name)
+    if found is None or (colon and found.argument is None):
+        forms = (_form(name, known) for name, known in TARGETS.items())
+        raise UnknownTarget(f"target must be one of {', '.join(forms)}, not {target!r}")
+    if found.argument is None:
+        return found, None
+    if not argument:
+        raise UnknownTarget(f"target must be {_form(name, found)}, not {target!r}")
+    return found, argument
+
+
+def _form(name, target):
+    return name if target.argument is None else f"{name}:{target.argument}"

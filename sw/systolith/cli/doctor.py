@@ -48,7 +48,7 @@ def doctor(as_json: Json = False) -> None:
     """What is installed, which targets work, and what to do about the rest."""
     packages = {name: _package(name, *facts) for name, facts in PACKAGES.items()}
     programs = {name: _program(name, *facts) for name, facts in PROGRAMS.items()}
-    targets = {name: _target(name) for name in TARGETS}
+    targets = {name: _target(name) for name, target in TARGETS.items() if target.argument is None}
     data = {
         "python": platform.python_version(),
         "executable": sys.executable,

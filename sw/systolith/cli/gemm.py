@@ -13,12 +13,12 @@ from systolith.report import total
 
 from .options import (
     SEED_MAX,
-    Array,
     Devices,
     Json,
     MemoryLatency,
     MemoryStall,
     Target,
+    TargetArray,
     device_facts,
     memory_facts,
     open_target,
@@ -56,7 +56,7 @@ def gemm(
     relu: Annotated[bool, typer.Option("--relu", help="Negative results become 0.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Of the operands and of the stalls.")] = 0,
     target: Target = "rtl",
-    array: Array = "16x16",
+    array: TargetArray = None,
     devices: Devices = 1,
     mem_latency: MemoryLatency = None,
     mem_stall: MemoryStall = None,

@@ -7,7 +7,7 @@ from systolith_hw import ArrayConfig
 
 from systolith.device import open_device
 from systolith.pool import open_pool
-from systolith.targets import TARGETS, check_target
+from systolith.targets import TARGETS, find_target
 from systolith.tiling import m_block
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "MemoryLatency",
     "MemoryStall",
     "Target",
+    "TargetArray",
     "check_options",
     "device_facts",
     "memory_facts",
@@ -36,11 +37,12 @@ Target = Annotated[
     str,
     typer.Option(help="; ".join(f"{name}: {target.about}" for name, target in TARGETS.items()) + "."),
 ]
-Array = Annotated[
-    str,
+ARRAY_HELP = "Rows and columns of the array, or a whole configuration such as 16x16-axi64-a1024"
+Array = Annotated[str, typer.Option(metavar="RxC", help=f"{ARRAY_HELP}.")]
+TargetArray = Annotated[
+    str | None,
     typer.Option(
-        metavar="RxC",
-        help="Rows and columns of the array, or a whole configuration such as 16x16-axi64-a1024.",
+        metavar="RxC", help=f"{ARRAY_HELP}. Unless given, the target's own if it has one, else 16x16."
     ),
 ]
 Devices = Annotated[
@@ -96,25 +98,26 @@ def check_options(target, array, *, memory_latency=None, memory_stall=None):
 
     Parameters
     ----------
-    target, array : str
+    target : str
+    array : str or None
     memory_latency : int or None
     memory_stall : float or None
 
     Returns
     -------
-    ArrayConfig
+    ArrayConfig or None
 
     Raises
     ------
     UnknownTarget, typer.BadParameter
     """
-    config = parse_array(array)
-    check_target(target)
-    if not TARGETS[target].has_timing and not (memory_latency is None and memory_stall is None):
+    config = None if array is None else parse_array(array)
+    found, _ = find_target(target)
+    if not found.has_timing and not (memory_latency is None and memory_stall is None):
         raise typer.BadParameter(
             f"the target {target} has no memory timing", param_hint="--mem-latency, --mem-stall"
         )
-    if memory_stall and not TARGETS[target].has_stalls:
+    if memory_stall and not found.has_stalls:
         raise typer.BadParameter(
             f"the target {target} needs a memory without random stalls", param_hint="--mem-stall"
         )
@@ -123,7 +126,7 @@ def check_options(target, array, *, memory_latency=None, memory_stall=None):
 
 def memory_facts(target, *, memory_latency, memory_stall):
     """The memory's timing for the results, so that a run can be repeated; ``None`` where there is none."""
-    if not TARGETS[target].has_timing:
+    if not find_target(target)[0].has_timing:
         return {"memory_latency": None, "memory_stall": None}
     return {
         "memory_latency": MEMORY_LATENCY_CYCLES if memory_latency is None else memory_latency,
@@ -158,7 +161,8 @@ def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=N
 
     Parameters
     ----------
-    target, array : str
+    target : str
+    array : str or None
     devices : int
         More than one are a pool.
     memory_latency : int or None
@@ -172,7 +176,7 @@ def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=N
     """
     config = check_options(target, array, memory_latency=memory_latency, memory_stall=memory_stall)
     options = {}
-    if TARGETS[target].has_timing:
+    if find_target(target)[0].has_timing:
         options["progress"] = lambda line: typer.echo(f"{line} …", err=True)
     if memory_latency is not None or memory_stall is not None:
         from systolith.simulated import memory_timing

@@ -14,12 +14,12 @@ from systolith.sentences import check_sentence
 
 from .options import (
     SEED_MAX,
-    Array,
     Devices,
     Json,
     MemoryLatency,
     MemoryStall,
     Target,
+    TargetArray,
     check_options,
     device_facts,
     memory_facts,
@@ -56,7 +56,7 @@ def run(
         list[str] | None, typer.Option(help="A sentence to embed; may be given several times.")
     ] = None,
     target: Target = "rtl",
-    array: Array = "16x16",
+    array: TargetArray = None,
     devices: Devices = 1,
     mem_latency: MemoryLatency = None,
     mem_stall: MemoryStall = None,
