@@ -120,12 +120,13 @@ class SystolicArray(wiring.Component):
             load_column.eq((self.load.valid & self.load.by_column) << self.load.index),
         ]
 
+        elements = self._elements(m)
         above = [0] * self._columns
         swap = self.swap
         for r in range(self._rows):
             left_a, left_swap = skew.o[r], swap
             for c in range(self._columns):
-                pe = ProcessingElement(operand_bits=self._operand_bits, psum_bits=self._psum_bits)
+                pe = elements[r][c]
                 m.submodules[f"pe_{r}_{c}"] = pe
                 m.d.comb += [
                     pe.a_in.eq(left_a),
@@ -143,3 +144,14 @@ class SystolicArray(wiring.Component):
         for c in range(self._columns):
             m.d.comb += self.psum[c].eq(above[c])
         return m
+
+    def _elements(self, m):
+        """The processing elements by row and column; for another form of them, with the same ports.
+
+        Parameters
+        ----------
+        m : Module
+            Of the array, which takes in what the elements share.
+        """
+        widths = {"operand_bits": self._operand_bits, "psum_bits": self._psum_bits}
+        return [[ProcessingElement(**widths) for _ in range(self._columns)] for _ in range(self._rows)]

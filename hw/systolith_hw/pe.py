@@ -59,20 +59,16 @@ class ProcessingElement(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         next_weight = Signal.like(self.weight, reset_less=True)
-        active_weight = Signal.like(self.weight, reset_less=True)
-        product = Signal(signed(2 * len(self.weight)), reset_less=True)
         a = Signal.like(self.a_in, reset_less=True)
         swap = Signal(reset_less=True)
         psum = Signal.like(self.psum_in, reset_less=True)
 
         with m.If(self.load):
             m.d.sync += next_weight.eq(self.weight)
-        with m.If(self.swap_in):
-            m.d.sync += active_weight.eq(next_weight)
+        product = self._multiply(m, a, next_weight)
         m.d.sync += [
             a.eq(self.a_in),
             swap.eq(self.swap_in),
-            product.eq(a * active_weight),
             psum.eq(self.psum_in + product),
         ]
         m.d.comb += [
@@ -81,3 +77,27 @@ class ProcessingElement(wiring.Component):
             self.psum_out.eq(psum),
         ]
         return m
+
+    def _multiply(self, m, a, next_weight):
+        """Hold the weight in use and multiply; for another form of the multiplier.
+
+        Parameters
+        ----------
+        m : Module
+            Of the element.
+        a : Signal
+            ``a_in`` one cycle ago.
+        next_weight : Signal
+            The weight in use from the cycle after ``swap_in`` on.
+
+        Returns
+        -------
+        Signal
+            The product of ``a`` and the weight in use, one cycle ago.
+        """
+        active_weight = Signal.like(self.weight, reset_less=True)
+        product = Signal(signed(2 * len(self.weight)), reset_less=True)
+        with m.If(self.swap_in):
+            m.d.sync += active_weight.eq(next_weight)
+        m.d.sync += product.eq(a * active_weight)
+        return product
