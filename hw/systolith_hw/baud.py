@@ -1,6 +1,9 @@
 """How long a bit lasts on a serial line: eight data bits, no parity, one stop bit."""
 
-__all__ = ["BITS_PER_BYTE", "FRACTION_BITS", "baud_error", "bit_period"]
+__all__ = ["BITS_PER_BYTE", "DEFAULT_BAUD", "FRACTION_BITS", "baud_error", "bit_period"]
+
+DEFAULT_BAUD = 1_000_000
+"""Of boards and hosts, unless something else is wanted."""
 
 BITS_PER_BYTE = 10
 """On the line: start bit, data bits, stop bit."""

@@ -357,7 +357,7 @@ def open_device(target="golden", config=None, **options):
     config : ArrayConfig or None
         The accelerator; unless given, the target's own if it has one, else the default configuration.
     **options
-        For every target:
+        For every target but ``"serial:PORT[,BAUD]"``:
 
         - ``memory_bytes`` (int): device memory, a multiple of 4096 up to 4 GiB; what is never touched costs
           nothing. 512 MiB unless given.
@@ -387,6 +387,11 @@ def open_device(target="golden", config=None, **options):
           unless given.
         - ``max_cycles`` (int): cycles without an interrupt after which the device counts as stuck. Ample for
           what was submitted unless given.
+
+        For ``"serial:PORT[,BAUD]"``, 1000000 baud unless given:
+
+        - ``ring_slots`` (int): as above; a sixteenth of the device memory, at most 256, unless given.
+        - ``max_cycles`` (int): as above.
 
     Returns
     -------

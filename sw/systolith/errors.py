@@ -10,6 +10,7 @@ __all__ = [
     "DescriptorRejected",
     "DeviceClosed",
     "DeviceError",
+    "LinkError",
     "NoProgress",
     "OutOfDeviceMemory",
     "ProtocolError",
@@ -89,6 +90,10 @@ class DescriptorRejected(DeviceError):
         )
         self.reason = reason
         self.descriptor = descriptor
+
+
+class LinkError(DeviceError):
+    """A board was lost: its port is gone, or it does not answer. What it was given is lost with it."""
 
 
 class NoProgress(DeviceError):

@@ -12,6 +12,7 @@ class CycleSource(enum.StrEnum):
     """Where a target's cycle counts come from."""
 
     COUNTERS = "counted by the hardware"
+    BOARD = "counted by the board"
     MODEL = "predicted by the cycle model"
 
 
@@ -64,6 +65,14 @@ TARGETS = {
         has_timing=True,
         has_stalls=True,
         cycle_source=CycleSource.COUNTERS,
+    ),
+    "serial": Target(
+        "serial",
+        "a board at a serial port",
+        has_timing=False,
+        has_stalls=False,
+        cycle_source=CycleSource.BOARD,
+        argument="PORT[,BAUD]",
     ),
 }
 """The targets by name."""

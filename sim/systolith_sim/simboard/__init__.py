@@ -3,5 +3,6 @@
 from .board import SimulatedBoard
 from .build import build_board
 from .setup import BoardSetup
+from .terminal import serve
 
-__all__ = ["BoardSetup", "SimulatedBoard", "build_board"]
+__all__ = ["BoardSetup", "SimulatedBoard", "build_board", "serve"]

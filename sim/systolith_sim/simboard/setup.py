@@ -3,6 +3,7 @@
 import dataclasses
 
 from systolith_hw import ArrayConfig
+from systolith_hw.baud import DEFAULT_BAUD
 
 __all__ = ["BoardSetup"]
 
@@ -30,7 +31,7 @@ class BoardSetup:
 
     config: ArrayConfig
     memory_bytes: int = 1 << 16
-    baud: int = 1_000_000
+    baud: int = DEFAULT_BAUD
     clock_hz: int | None = None
 
     def __post_init__(self):

@@ -21,6 +21,7 @@ from .export import export
 from .gemm import gemm
 from .output import printable
 from .run import run
+from .simboard import simboard
 from .verify import verify
 from .verify_cycles import cycles
 from .wrong import describe
@@ -95,7 +96,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (doctor, run, gemm, export):
+for command in (doctor, run, gemm, export, simboard):
     app.command()(command)
 verify.command()(cycles)
 app.add_typer(verify, name="verify")

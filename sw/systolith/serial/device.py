@@ -1,0 +1,77 @@
+"""The target ``serial``: the ring driver over a serial line to a board."""
+
+import re
+
+from systolith_hw.baud import DEFAULT_BAUD
+from systolith_hw.descriptor import SLOT_BYTES
+
+from systolith.driver import RingDevice
+from systolith.errors import UnknownTarget
+
+from .configuration import read_configuration
+from .line import Line
+from .transport import SerialTransport
+
+__all__ = ["SerialDevice", "open_target"]
+
+RING_SLOTS_MAX = 256
+RING_SHARE = 16
+"""The ring takes at most this part of the device memory, which may be small."""
+
+
+class SerialDevice(RingDevice):
+    """A :class:`RingDevice` on a board."""
+
+
+def open_target(target, config, argument, *, ring_slots=None, max_cycles=None):
+    """Open the board at a serial port; its accelerator is reset.
+
+    Parameters
+    ----------
+    target : str
+    config : ArrayConfig or None
+        What the board must hold; None: whatever it holds.
+    argument : str
+        The port, such as ``/dev/ttyUSB0``, and after a comma the line's rate, 1000000 baud unless given.
+    ring_slots : int or None
+        As for :class:`RingDevice`; None: a sixteenth of the device memory, at most 256.
+    max_cycles : int or None
+        As for :class:`RingDevice`.
+
+    Returns
+    -------
+    SerialDevice
+
+    Raises
+    ------
+    UnknownTarget
+        If the argument is no port and rate.
+    TargetUnavailable
+        If the port cannot be opened, or no board of this link's version answers.
+    ConfigurationMismatch
+        If the board holds another accelerator.
+    LinkError
+        If the port fails.
+    """
+    port, baud = _parse(argument)
+    line = Line(port, baud)
+    try:
+        transport = SerialTransport(line, baud)
+        transport.reset()
+        if config is None:
+            config = read_configuration(transport.read_register)
+        if ring_slots is None:
+            share = transport.memory_bytes // (RING_SHARE * SLOT_BYTES)
+            ring_slots = min(RING_SLOTS_MAX, 1 << share.bit_length() - 1)
+        return SerialDevice(target, config, transport, ring_slots=ring_slots, max_cycles=max_cycles)
+    except BaseException:
+        line.close()
+        raise
+
+
+def _parse(argument):
+    """The port and the rate."""
+    port, _, rate = argument.partition(",")
+    if not port or ("," in argument and not re.fullmatch("[1-9][0-9]{0,8}", rate)):
+        raise UnknownTarget(f"target must be serial:PORT[,BAUD], BAUD a number, not 'serial:{argument}'")
+    return port, int(rate or DEFAULT_BAUD)

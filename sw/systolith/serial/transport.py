@@ -1,0 +1,124 @@
+"""How the driver reaches an accelerator on a board."""
+
+import numpy as np
+from systolith_hw.link import BOARD_REGISTERS, PAYLOAD_MAX_BYTES, BoardControl, BoardState, Space
+
+from systolith.errors import ProtocolError
+from systolith.transport import Transport
+
+from .board import greet
+from .frames import Request
+from .link import Link
+
+__all__ = ["SerialTransport"]
+
+_REGISTER_BYTES = 4
+_COUNT_MASK = (1 << 32) - 1
+
+
+class SerialTransport(Transport):
+    """Registers, memory and interrupt of an accelerator behind a serial line.
+
+    Parameters
+    ----------
+    line : Line
+        Closed with the transport.
+    baud : int
+        Bits per second of the line.
+
+    Members
+    -------
+    facts : BoardFacts
+    repeated : int
+        Requests that were sent again so far, because something of them or of their answers was lost.
+
+    Raises
+    ------
+    TargetUnavailable
+        If no board answers, or one of another version.
+    LinkError
+        If the port fails.
+    """
+
+    def __init__(self, line, baud):
+        self._line = line
+        self.facts = greet(line, baud)
+        self.memory_bytes = self.facts.memory_bytes
+        self._link = Link(line, baud=baud, queue_bytes=self.facts.queue_bytes)
+
+    @property
+    def repeated(self):  # noqa: D102 -- documented with the class
+        return self._link.repeated
+
+    @property
+    def seconds(self):
+        """Time spent with the board so far."""
+        return self._link.seconds
+
+    def read_register(self, offset):
+        """The 32 bits at a byte offset of the accelerator's registers."""
+        return int.from_bytes(self._link.read(Space.DEVICE, offset, _REGISTER_BYTES), "little")
+
+    def write_register(self, offset, value):
+        """Write 32 bits at a byte offset of the accelerator's registers."""
+        self._link.write(Space.DEVICE, offset, int(value).to_bytes(_REGISTER_BYTES, "little"))
+
+    def read_board_registers(self, *names):
+        """The values of registers in :data:`systolith_hw.link.BOARD_REGISTERS`, as a list."""
+        requests = [Request(Space.BOARD, BOARD_REGISTERS[name].offset, _REGISTER_BYTES) for name in names]
+        return [int.from_bytes(data, "little") for data in self._link.exchange(requests)]
+
+    def read(self, address, nbytes):
+        """A copy of device memory, ``(nbytes,) uint8``."""
+        requests = [
+            Request(Space.MEMORY, start, min(PAYLOAD_MAX_BYTES, address + nbytes - start))
+            for start in range(address, address + nbytes, PAYLOAD_MAX_BYTES)
+        ]
+        return np.frombuffer(b"".join(self._link.exchange(requests)), np.uint8).copy()
+
+    def write(self, address, data):
+        """Write ``(nbytes,) uint8`` to device memory."""
+        octets = data.tobytes()
+        pieces = [octets[i : i + PAYLOAD_MAX_BYTES] for i in range(0, len(octets), PAYLOAD_MAX_BYTES)]
+        starts = range(address, address + len(octets), PAYLOAD_MAX_BYTES)
+        self._link.exchange(
+            [
+                Request(Space.MEMORY, start, len(piece), piece)
+                for start, piece in zip(starts, pieces, strict=True)
+            ]
+        )
+
+    def wait_interrupt(self, max_cycles):
+        """Ask until the interrupt line is high; False if it stays low for that many of the board's cycles.
+
+        Raises
+        ------
+        ProtocolError
+            If the board's clock stands still.
+        """
+        elapsed = 0
+        before = None
+        while True:
+            state, cycles = self.read_board_registers("state", "cycles")
+            if state & BoardState.INTERRUPT:
+                return True
+            if before is not None:
+                if cycles == before:
+                    raise ProtocolError("the board's cycle counter stands still")
+                elapsed += (cycles - before) & _COUNT_MASK
+            if elapsed >= max_cycles:
+                return False
+            before = cycles
+
+    def diagnose(self):
+        """How the link is."""
+        return f"{self.repeated} requests were sent again"
+
+    def reset(self):
+        """Reset the accelerator; its memory stays as it is."""
+        control = BoardControl.RESET.to_bytes(_REGISTER_BYTES, "little")
+        self._link.write(Space.BOARD, BOARD_REGISTERS["control"].offset, control)
+
+    def close(self):
+        """Give the port up."""
+        self._line.close()
