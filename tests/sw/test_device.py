@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import systolith
 import systolith.golden
+import systolith.serial
 import systolith.simulated.model
 import systolith.simulated.rtl
 from systolith import TARGETS, ArrayConfig, DeviceClosed, DeviceError, UnknownTarget, matmul, open_device
@@ -19,7 +20,10 @@ def test_all_names_exist():
 
 
 def test_open_wrong_target():
-    message = "target must be one of " + ", ".join(TARGETS) + ", not 'fpga'"
+    names = (
+        name if facts.argument is None else f"{name}:{facts.argument}" for name, facts in TARGETS.items()
+    )
+    message = f"target must be one of {', '.join(names)}, not 'fpga'"
     with pytest.raises(UnknownTarget, match=f"^{re.escape(message)}$") as info:
         open_device("fpga")
     assert isinstance(info.value, DeviceError)
@@ -53,7 +57,7 @@ def test_open_wrong_memory_bytes(target, memory_bytes):
 
 
 def test_every_option_is_documented():
-    for module in (systolith.golden, systolith.simulated.model, systolith.simulated.rtl):
+    for module in (systolith.golden, systolith.serial, systolith.simulated.model, systolith.simulated.rtl):
         for name, parameter in inspect.signature(module.open_target).parameters.items():
             assert parameter.kind is not parameter.KEYWORD_ONLY or f"- ``{name}`` (" in open_device.__doc__
 
