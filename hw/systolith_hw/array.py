@@ -82,6 +82,9 @@ class SystolicArray(wiring.Component):
 
     LOAD_TO_SWAP = 2
 
+    element = ProcessingElement
+    """Makes a processing element; for another form of it."""
+
     def __init__(self, *, rows, columns, operand_bits, psum_bits):
         self._rows = rows
         self._columns = columns
@@ -146,7 +149,7 @@ class SystolicArray(wiring.Component):
         return m
 
     def _elements(self, m):
-        """The processing elements by row and column; for another form of them, with the same ports.
+        """The processing elements by row and column; for another form, in which they share something.
 
         Parameters
         ----------
@@ -154,4 +157,4 @@ class SystolicArray(wiring.Component):
             Of the array, which takes in what the elements share.
         """
         widths = {"operand_bits": self._operand_bits, "psum_bits": self._psum_bits}
-        return [[ProcessingElement(**widths) for _ in range(self._columns)] for _ in range(self._rows)]
+        return [[self.element(**widths) for _ in range(self._columns)] for _ in range(self._rows)]

@@ -53,10 +53,19 @@ class OnChipRam(wiring.Component):
         m = Module()
         self._beat_bits = exact_log2(self._data_bits // 8)
         depth = self._memory_bytes >> self._beat_bits
-        m.submodules.memory = store = memory.Memory(shape=self._data_bits, depth=depth, init=[])
-        self._read(m, store.read_port(), depth)
-        self._write(m, store.write_port(granularity=8), depth)
+        # For a memory that cannot read and write in one cycle.
+        self._read_waits = Signal()
+        self._write_waits = Signal()
+        self._writes = Signal()
+        read, write = self._ports(m, depth)
+        self._read(m, read, depth)
+        self._write(m, write, depth)
         return m
+
+    def _ports(self, m, depth):
+        """The read port and the write port of the memory; for another form of it."""
+        m.submodules.memory = store = memory.Memory(shape=self._data_bits, depth=depth, init=[])
+        return store.read_port(), store.write_port(granularity=8)
 
     def _error(self, channel):
         """The response that a burst deserves."""
@@ -78,7 +87,7 @@ class OnChipRam(wiring.Component):
         last = Signal()
         m.d.comb += [
             last.eq(left == 0),
-            issue.eq(active & (~self.s_axi_rvalid | self.s_axi_rready)),
+            issue.eq(active & (~self.s_axi_rvalid | self.s_axi_rready) & ~self._read_waits),
             self.s_axi_arready.eq(~active | (issue & last)),
             port.addr.eq(address),
             port.en.eq(issue),
@@ -114,10 +123,11 @@ class OnChipRam(wiring.Component):
         room = Signal()
         take = Signal()
         m.d.comb += [
-            room.eq(~self.s_axi_bvalid | self.s_axi_bready),
+            room.eq((~self.s_axi_bvalid | self.s_axi_bready) & ~self._write_waits),
             self.s_axi_wready.eq(room & (active | self.s_axi_awvalid)),
             self.s_axi_awready.eq(room & ~active & self.s_axi_wvalid),
             take.eq(self.s_axi_wvalid & self.s_axi_wready),
+            self._writes.eq(take),
             address.eq(Mux(active, next_address, self.s_axi_awaddr >> self._beat_bits)),
             error.eq(Mux(active, next_error, self._error("aw"))),
             port.addr.eq(address),

@@ -47,6 +47,8 @@ class BoardTop(wiring.Component):
         Bits per second of the serial line, at most a quarter of the clock.
     lowering : Lowering
         Of the accelerator.
+    ram : type
+        The memory: :class:`.ram.OnChipRam` or a subclass.
 
     Members
     -------
@@ -62,12 +64,12 @@ class BoardTop(wiring.Component):
         If the baud rate or the size of the memory is out of range.
     """
 
-    def __init__(self, config, *, memory_bytes, clock_hz, baud, lowering=STOCK):
+    def __init__(self, config, *, memory_bytes, clock_hz, baud, lowering=STOCK, ram=OnChipRam):
         self._config = config
         self._period = bit_period(clock_hz, baud)
         self._facts = {"memory_bytes": memory_bytes, "clock_hz": clock_hz, "baud": baud}
         self._lowering = lowering
-        self._ram = OnChipRam(memory_bytes=memory_bytes, data_bits=config.axi_data_bits)
+        self._ram = ram(memory_bytes=memory_bytes, data_bits=config.axi_data_bits)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "leds": Out(2)})
 
     def elaborate(self, platform):

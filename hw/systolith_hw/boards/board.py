@@ -1,0 +1,81 @@
+"""What a board is."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+from systolith_hw.config import ArrayConfig
+from systolith_hw.vendor import Vendor
+
+__all__ = ["Board"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board: what is on it, and what is built for it unless told otherwise.
+
+    Parameters
+    ----------
+    name : str
+    part : str
+        The FPGA.
+    platform : callable
+        Makes Amaranth's platform.
+    vendor : Vendor
+    flow : str
+        The tools that make its bitstream, see :mod:`.flow`.
+    clock_in_hz : int
+        The board's oscillator.
+    clock_hz : int
+        The clock that the PLL makes of it.
+    memory_bytes : int
+        Device memory on the chip.
+    array : ArrayConfig
+    baud : int
+        Of the serial link.
+    link : str
+        What the link is on this board.
+    capacity : dict of str to int
+        What the part has, by the resource names of the flow.
+    loader : str
+        The board's name in openFPGALoader.
+    """
+
+    name: str
+    part: str
+    platform: Callable
+    vendor: Vendor
+    flow: str
+    clock_in_hz: int
+    clock_hz: int
+    memory_bytes: int
+    array: ArrayConfig
+    baud: int
+    link: str
+    capacity: dict
+    loader: str
+
+    def config(self, text=None):
+        """A configuration for this board; what the text leaves open is as in its default.
+
+        Parameters
+        ----------
+        text : str or None
+            As for :meth:`~systolith_hw.config.ArrayConfig.parse`.
+
+        Raises
+        ------
+        ValueError
+            If the text is no configuration.
+        """
+        if text is None:
+            return self.array
+        default = str(self.array).split("-")[1:]
+        given = ArrayConfig.parse(text)
+        named = {re.sub("[0-9]", "", part) for part in text.split("-")[1:]}
+        parts = [part for part in default if re.sub("[0-9]", "", part) not in named]
+        if given.rows != self.array.rows and "axi" not in named:
+            parts = [part for part in parts if not part.startswith("axi")]
+        lanes = min(given.columns, self.array.epilogue_lanes)
+        parts = [f"e{lanes}" if part.startswith("e") else part for part in parts]
+        return ArrayConfig.parse("-".join([text, *parts]))

@@ -1,0 +1,64 @@
+"""What goes onto a board: its clock, the board's top, and the pins."""
+
+from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, Signal
+from amaranth.lib import io
+from amaranth.lib.cdc import ResetSynchronizer
+
+from systolith_hw.board.top import BoardTop
+
+__all__ = ["BoardDesign"]
+
+
+class BoardDesign(Elaboratable):
+    """The board's top behind a PLL, with its reset until the clock is stable.
+
+    Parameters
+    ----------
+    board : Board
+    config : ArrayConfig
+    clock_hz : int
+    baud : int
+
+    Raises
+    ------
+    ClockError
+        If the PLL cannot make the clock.
+    """
+
+    def __init__(self, board, config, *, clock_hz, baud):
+        self._vendor = board.vendor
+        self._pll = board.vendor.pll(board.clock_in_hz, clock_hz)
+        self.clock_hz = round(self._pll.output_hz)
+        """The clock that is made, rounded to a whole number."""
+        self.top = BoardTop(
+            config,
+            memory_bytes=board.memory_bytes,
+            clock_hz=self.clock_hz,
+            baud=baud,
+            lowering=board.vendor.lowering,
+            ram=board.vendor.ram,
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.sync = ClockDomain()
+        clock_pin = platform.request(platform.default_clk, dir="-")
+        if self._vendor.pll_at_pad:
+            clock_in = clock_pin.io
+        else:
+            m.submodules.clock_buffer = buffer = io.Buffer("i", clock_pin)
+            clock_in = buffer.i
+        locked = Signal()
+        clock = Signal()
+        cells = self._pll.instances(clock_in=clock_in, clock_out=clock, locked=locked)
+        for number, cell in enumerate(cells):
+            m.submodules[f"pll_{number}"] = cell
+        m.d.comb += ClockSignal().eq(clock)
+        m.submodules.reset = ResetSynchronizer(~locked)
+
+        m.submodules.board = top = self.top
+        uart = platform.request("uart", 0)
+        m.d.comb += [top.rx.eq(uart.rx.i), uart.tx.o.eq(top.tx)]
+        for number in range(len(top.leds)):
+            m.d.comb += platform.request("led", number).o.eq(top.leds[number])
+        return m

@@ -1,0 +1,217 @@
+"""Lattice iCE40 UltraPlus: half an SB_MAC16 in every processing element, SPRAM, and SB_PLL40."""
+
+import dataclasses
+
+from amaranth.hdl import C, Cat, ClockSignal, Instance, Module, Signal, signed
+
+from systolith_hw.accelerator import Lowering
+from systolith_hw.array import SystolicArray
+from systolith_hw.pe import ProcessingElement
+
+from .interface import Pll, Vendor, choose
+from .single_port import SinglePortRam, SinglePortStore
+
+__all__ = ["ICE40UP", "Ice40Array", "Ice40Pll", "SpramRam", "SpramStore", "ice40_pll"]
+
+PFD_HZ = (10e6, 133e6)
+VCO_HZ = (533e6, 1066e6)
+OUTPUT_HZ = (16e6, 275e6)
+FILTER_LIMITS_HZ = (17e6, 26e6, 44e6, 66e6, 101e6)
+"""Upper bounds of the phase detector's clock for the filter ranges 1, 2, …"""
+
+SPRAM_WORDS = 16384
+SPRAM_BITS = 16
+NIBBLE = 4
+
+
+class Ice40Element(ProcessingElement):
+    """A processing element whose multiplier is outside.
+
+    Members
+    -------
+    activation, weight_in_use : signed(operand_bits)
+        To the multiplier.
+    product : signed(2 * operand_bits)
+        From it, a cycle later.
+    """
+
+    def __init__(self, *, operand_bits, psum_bits):
+        super().__init__(operand_bits=operand_bits, psum_bits=psum_bits)
+        self.activation = Signal(signed(operand_bits))
+        self.weight_in_use = Signal(signed(operand_bits), reset_less=True)
+        self.product = Signal(signed(2 * operand_bits))
+
+    def _multiply(self, m, a, next_weight):
+        with m.If(self.swap_in):
+            m.d.sync += self.weight_in_use.eq(next_weight)
+        m.d.comb += self.activation.eq(a)
+        return self.product
+
+
+class Ice40Array(SystolicArray):
+    """The array in which two neighbours of a row share an SB_MAC16: two multipliers with output registers."""
+
+    element = Ice40Element
+
+    def _elements(self, m):
+        elements = super()._elements(m)
+        for r, row in enumerate(elements):
+            for c in range(0, self._columns, 2):
+                m.submodules[f"multiplier_{r}_{c}"] = _dual_multiplier(*row[c : c + 2])
+        return elements
+
+
+def _dual_multiplier(low, high):
+    """An SB_MAC16 that multiplies for two elements."""
+    return Instance(
+        "SB_MAC16",
+        p_MODE_8x8=C(1),
+        p_A_SIGNED=C(1),
+        p_B_SIGNED=C(1),
+        p_TOPOUTPUT_SELECT=C(2, 2),
+        p_BOTOUTPUT_SELECT=C(2, 2),
+        p_TOP_8x8_MULT_REG=C(1),
+        p_BOT_8x8_MULT_REG=C(1),
+        i_CLK=ClockSignal(),
+        i_CE=C(1),
+        i_A=Cat(low.activation, high.activation),
+        i_B=Cat(low.weight_in_use, high.weight_in_use),
+        i_C=C(0, 16),
+        i_D=C(0, 16),
+        **{f"i_{name}HOLD": C(0) for name in "ABCD"},
+        **{
+            f"i_{name}{half}": C(0)
+            for name in ("IRST", "ORST", "OLOAD", "ADDSUB", "OHOLD")
+            for half in ("TOP", "BOT")
+        },
+        i_CI=C(0),
+        i_ACCUMCI=C(0),
+        i_SIGNEXTIN=C(0),
+        o_O=Cat(low.product, high.product),
+    )
+
+
+class SpramStore(SinglePortStore):
+    """Words in SPRAM: blocks side by side for the width, one behind the other for the depth.
+
+    What was read stays until the next read or write.
+    """
+
+    def elaborate(self, platform):
+        m = Module()
+        offset_bits = SPRAM_WORDS.bit_length() - 1
+        offset, block = self.address[:offset_bits], self.address[offset_bits:]
+        blocks = -(-self._depth // SPRAM_WORDS)
+        read_block = Signal.like(block)
+        with m.If(self.enable):
+            m.d.sync += read_block.eq(block)
+        outputs = []
+        for number in range(blocks):
+            words = []
+            for part in range(self._data_bits // SPRAM_BITS):
+                word = Signal(SPRAM_BITS, name=f"word_{number}_{part}")
+                strobe = self.write_strobe[part * SPRAM_BITS // 8 :][: SPRAM_BITS // 8]
+                m.submodules[f"spram_{number}_{part}"] = Instance(
+                    "SB_SPRAM256KA",
+                    i_CLOCK=ClockSignal(),
+                    i_ADDRESS=offset,
+                    i_DATAIN=self.write_data[part * SPRAM_BITS :][:SPRAM_BITS],
+                    i_MASKWREN=Cat(bit.replicate(8 // NIBBLE) for bit in strobe),
+                    i_WREN=self.write_strobe.any(),
+                    i_CHIPSELECT=self.enable & (block == number),
+                    i_STANDBY=C(0),
+                    i_SLEEP=C(0),
+                    i_POWEROFF=C(1),
+                    o_DATAOUT=word,
+                )
+                words.append(word)
+            outputs.append(Cat(words))
+        with m.Switch(read_block):
+            for number, words in enumerate(outputs):
+                with m.Case(number):
+                    m.d.comb += self.read_data.eq(words)
+        return m
+
+
+class SpramRam(SinglePortRam):
+    """Device memory in SPRAM."""
+
+    store = SpramStore
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ice40Pll(Pll):
+    """An SB_PLL40_PAD with simple feedback."""
+
+    input_hz: float
+    divr: int
+    divf: int
+    divq: int
+
+    @property
+    def output_hz(self):
+        return self.vco_hz / (1 << self.divq)
+
+    @property
+    def vco_hz(self):
+        """The oscillator's own frequency."""
+        return self.input_hz * (self.divf + 1) / (self.divr + 1)
+
+    @property
+    def filter_range(self):
+        """The loop filter for the phase detector's clock."""
+        return 1 + sum(self.input_hz / (self.divr + 1) >= limit for limit in FILTER_LIMITS_HZ)
+
+    def instances(self, *, clock_in, clock_out, locked):
+        return [
+            Instance(
+                "SB_PLL40_PAD",
+                p_FEEDBACK_PATH="SIMPLE",
+                p_DIVR=C(self.divr, 4),
+                p_DIVF=C(self.divf, 7),
+                p_DIVQ=C(self.divq, 3),
+                p_FILTER_RANGE=C(self.filter_range, 3),
+                i_PACKAGEPIN=clock_in,
+                i_RESETB=C(1),
+                i_BYPASS=C(0),
+                o_PLLOUTGLOBAL=clock_out,
+                o_LOCK=locked,
+            )
+        ]
+
+
+def ice40_pll(input_hz, output_hz):
+    """Settings of an SB_PLL40, its phase detector as fast as may be.
+
+    Parameters
+    ----------
+    input_hz, output_hz : float
+
+    Raises
+    ------
+    ClockError
+        If there are none.
+    """
+    every = (
+        Ice40Pll(input_hz=input_hz, divr=divr, divf=divf, divq=divq)
+        for divr in range(16)
+        if PFD_HZ[0] <= input_hz / (divr + 1) <= PFD_HZ[1]
+        for divf in range(128)
+        for divq in range(1, 7)
+    )
+    candidates = [
+        pll
+        for pll in every
+        if VCO_HZ[0] <= pll.vco_hz <= VCO_HZ[1] and OUTPUT_HZ[0] <= pll.output_hz <= OUTPUT_HZ[1]
+    ]
+    return choose(candidates, output_hz)
+
+
+ICE40UP = Vendor(
+    name="ice40",
+    lowering=Lowering(array=Ice40Array),
+    ram=SpramRam,
+    pll=ice40_pll,
+    pll_at_pad=True,
+)
+"""iCE40 UltraPlus."""
