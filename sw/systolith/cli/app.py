@@ -21,6 +21,7 @@ from .export import export
 from .gemm import gemm
 from .output import printable
 from .run import run
+from .selftest import selftest_command
 from .simboard import simboard
 from .verify import verify
 from .verify_cycles import cycles
@@ -98,6 +99,7 @@ app = typer.Typer(
 )
 for command in (doctor, run, gemm, export, simboard):
     app.command()(command)
+app.command("selftest")(selftest_command)
 verify.command()(cycles)
 app.add_typer(verify, name="verify")
 app.add_typer(bench, name="bench")

@@ -1,0 +1,106 @@
+"""The checks in the order in which they build on each other."""
+
+import time
+from typing import NamedTuple
+
+from systolith.errors import DeviceError
+
+from .bandwidth import check_device_memory, check_host_memory
+from .clock import check_clock
+from .device_addresses import check_device_addresses
+from .link import check_link
+from .march import check_blocks, check_words
+from .memory_lines import check_address_lines, check_data_lines
+from .outcome import Effort, Outcome, Status, failed, not_applicable
+from .products import check_elements, check_gemms, check_queue
+from .registers import check_cycle_counter, check_identity, check_read_only, check_writable
+
+__all__ = ["CHECKS", "Effort", "Row", "selftest"]
+
+CHECKS = {
+    "identity registers": check_identity,
+    "read-only registers": check_read_only,
+    "writable registers": check_writable,
+    "cycle counter": check_cycle_counter,
+    "link": check_link,
+    "clock": check_clock,
+    "memory data lines": check_data_lines,
+    "memory address lines": check_address_lines,
+    "memory words": check_words,
+    "memory blocks": check_blocks,
+    "host bandwidth": check_host_memory,
+    "device addresses": check_device_addresses,
+    "processing elements": check_elements,
+    "growing GEMMs": check_gemms,
+    "queued GEMMs": check_queue,
+    "device bandwidth": check_device_memory,
+}
+"""From the name of a check to the function: of a device and an :class:`Effort`, an :class:`Outcome`."""
+
+
+class Row(NamedTuple):
+    """One check that was made.
+
+    Members
+    -------
+    name : str
+        A key of :data:`CHECKS`.
+    outcome : Outcome
+    seconds : float
+        That it took.
+    """
+
+    name: str
+    outcome: Outcome
+    seconds: float
+
+
+def selftest(device, *, effort, progress=None):
+    """Check a device that has nothing to do, from its registers to whole products.
+
+    Device memory is as before afterwards, and no more of it is allocated.
+
+    Parameters
+    ----------
+    device : Device
+    effort : Effort
+    progress : callable or None
+        Called with the name of each check before it begins.
+
+    Returns
+    -------
+    list of Row
+        One for each of :data:`CHECKS`.
+    """
+    rows = []
+    gone = False
+    with device.tracing():
+        for name, check in CHECKS.items():
+            if progress:
+                progress(name)
+            begin = time.perf_counter()
+            outcome = (
+                not_applicable("not run: the device does not answer") if gone else _run(check, device, effort)
+            )
+            rows.append(Row(name, outcome, time.perf_counter() - begin))
+            gone = gone or (outcome.status is Status.FAIL and not _recovers(device))
+    # The runtime keeps what products needed for the next ones.
+    while device.idle_workspaces:
+        device.idle_workspaces.pop().release()
+    return rows
+
+
+def _run(check, device, effort):
+    try:
+        return check(device, effort)
+    except DeviceError as error:
+        return failed(str(error))
+
+
+def _recovers(device):
+    """Whether a device with which something was wrong can be reset."""
+    try:
+        device.reset()
+    except DeviceError:
+        return False
+    return True
