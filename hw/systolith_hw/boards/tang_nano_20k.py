@@ -20,4 +20,4 @@ class TangNano20kPlatform(GowinPlatform):
         *LEDResources(pins="15 16 17 18 19 20", invert=True, attrs=Attrs(IO_TYPE="LVCMOS33")),
         UARTResource(0, rx="70", tx="69", attrs=Attrs(PULL_MODE="UP", IO_TYPE="LVCMOS33")),
     ]
-    connectors: ClassVar = []
+    connectors: ClassVar[list] = []
