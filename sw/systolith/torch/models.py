@@ -3,11 +3,12 @@
 import contextlib
 import dataclasses
 import importlib.util
+import logging
 import pathlib
 
 import torch
 from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging
+from transformers.utils import logging as transformers_logging
 
 from systolith.sentences import check_sentence
 
@@ -91,16 +92,19 @@ class SentenceModel:
 
 @contextlib.contextmanager
 def _quiet():
-    """Keep transformers from reporting that the pooler, which nobody asked for, is not loaded."""
-    verbosity, progress = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    """Keep transformers, and what it imports, from reporting what does not concern the models here.
+
+    Such as the pooler, which nobody asked for, or torchao's kernels for other machines.
+    """
+    disabled, progress = logging.root.manager.disable, transformers_logging.is_progress_bar_enabled()
+    logging.disable(logging.WARNING)
+    transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
+        logging.disable(disabled)
         if progress:
-            logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()
 
 
 def load_minilm():
