@@ -6,63 +6,13 @@ import sys
 
 import torch
 from torch import nn
-from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from systolith.device import check_device
 
 from .engine import Engine
-from .linear import OffloadedLinear
-from .multihead import OffloadedMultiheadAttention
-from .quantize import check_float32
-from .site import Site
+from .replace import check_weights, disable_fast_path, replace, replacements
 
 __all__ = ["offload", "repack"]
-
-
-def _replacements():
-    """Exact class to the class that takes its place; subclasses with forwards of their own stay."""
-    replacements = {
-        nn.Linear: OffloadedLinear,
-        NonDynamicallyQuantizableLinear: OffloadedLinear,
-        nn.MultiheadAttention: OffloadedMultiheadAttention,
-    }
-    if "transformers.pytorch_utils" in sys.modules:
-        from .huggingface import Conv1D, OffloadedConv1D
-
-        replacements[Conv1D] = OffloadedConv1D
-    return replacements
-
-
-_PARTS = {
-    "weight": None,
-    "in_proj_weight": "qkv",
-    "q_proj_weight": "q",
-    "k_proj_weight": "k",
-    "v_proj_weight": "v",
-}
-"""Parameter that becomes an operand to the part of its module's work that it is for."""
-
-
-def _check(name, module):
-    for parameter_name, parameter in module.named_parameters(prefix=name, recurse=False):
-        check_float32(parameter, parameter_name)
-        if parameter.numel() == 0:
-            raise ValueError(f"{parameter_name} has no elements: its shape is {tuple(parameter.shape)}")
-        if not parameter.detach().isfinite().all():
-            raise ValueError(f"{parameter_name} holds NaN or infinity")
-
-
-def _disable_fast_paths(model, undo):
-    """Keep nn.TransformerEncoder from fused kernels that read the weights past their modules."""
-    for module in model.modules():
-        if isinstance(module, nn.TransformerEncoderLayer):
-            switch = "activation_relu_or_gelu"
-        elif isinstance(module, nn.TransformerEncoder):
-            switch = "use_nested_tensor"
-        else:
-            continue
-        undo.callback(setattr, module, switch, getattr(module, switch))
-        setattr(module, switch, False)
 
 
 def offload(model, *, device, inplace=False, verifier=None):
@@ -109,20 +59,20 @@ def offload(model, *, device, inplace=False, verifier=None):
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
     check_device(device)
-    replacements = _replacements()
-    offloaded = tuple(replacements.values())
+    classes = replacements()
+    offloaded = tuple(classes.values())
     replaced = []
     for name, module in model.named_modules():
         name = name or type(module).__name__
         if isinstance(module, offloaded):
             raise ValueError(f"{name} is offloaded already")
-        if type(module) in replacements:
-            _check(name, module)
+        if type(module) in classes:
+            check_weights(module, name)
             replaced.append(name)
     if not replaced:
         raise ValueError(
             f"{type(model).__name__} has nothing to offload: no "
-            + ", ".join(sorted(kind.__name__ for kind in replacements))
+            + ", ".join(sorted(kind.__name__ for kind in classes))
         )
     if not inplace:
         with torch.inference_mode(False):
@@ -130,17 +80,11 @@ def offload(model, *, device, inplace=False, verifier=None):
     engine = Engine(device, verifier)
     with contextlib.ExitStack() as undo:
         for name, module in list(model.named_modules()):
-            if type(module) in replacements:
-                site = Site(engine, name or type(module).__name__)
-                for weight_name, part in _PARTS.items():
-                    weight = getattr(module, weight_name, None)
-                    if weight is not None:
-                        site.hold(weight, transposed=replacements[type(module)].transposed, part=part)
-                undo.callback(setattr, module, "__class__", type(module))
-                undo.callback(module.__dict__.pop, "_systolith")
-                module._systolith = site
-                module.__class__ = replacements[type(module)]
-        _disable_fast_paths(model, undo)
+            cls = classes.get(type(module))
+            if cls is None:
+                disable_fast_path(module, undo)
+            else:
+                replace(module, cls, engine=engine, label=name or type(module).__name__, undo=undo)
         if "transformers" in sys.modules:
             from .huggingface import hook_attention
 
