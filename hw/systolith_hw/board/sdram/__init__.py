@@ -1,0 +1,6 @@
+"""Device memory in an SDRAM beside the FPGA."""
+
+from .chip import IS42S16160G, SdramChip
+from .memory import SdramMemory
+
+__all__ = ["IS42S16160G", "SdramChip", "SdramMemory"]

@@ -1,0 +1,99 @@
+"""What a controller must know of an SDRAM: JEDEC's single data rate, one chip of 16 bits."""
+
+import dataclasses
+import math
+
+__all__ = ["IS42S16160G", "SdramChip"]
+
+WORD_BYTES = 2
+"""Width of the chip's data bus."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SdramChip:
+    """Geometry and timing of a chip, as its data sheet names them.
+
+    Parameters
+    ----------
+    bank_bits, row_bits, column_bits : int
+        Of an address; a column is a word of 16 bits.
+    cas_latency : int
+        Clock cycles from a read to its data, 2 or 3.
+    clock_max_hz : int
+        Highest clock at that latency.
+    power_up_ns : int
+        Before the first command.
+    rcd_ns, rp_ns, ras_ns, rc_ns, rfc_ns, wr_ns : int
+        tRCD (activate to access), tRP (precharge), tRAS (activate to precharge), tRC (activate to activate of
+        one bank), tRFC (refresh), tWR (last write to precharge).
+    mode_cycles : int
+        tMRD (after setting the mode).
+    refresh_ns : int
+        Every row within this time.
+    """
+
+    bank_bits: int
+    row_bits: int
+    column_bits: int
+    cas_latency: int
+    clock_max_hz: int
+    power_up_ns: int
+    rcd_ns: int
+    rp_ns: int
+    ras_ns: int
+    rc_ns: int
+    rfc_ns: int
+    wr_ns: int
+    mode_cycles: int
+    refresh_ns: int
+
+    @property
+    def address_bits(self):
+        """Bits of a word's address: row, bank, column from the highest on."""
+        return self.bank_bits + self.row_bits + self.column_bits
+
+    @property
+    def memory_bytes(self):
+        return WORD_BYTES << self.address_bits
+
+    def check_clock(self, clock_hz):
+        """Check that the chip runs at this clock, and is refreshed in time.
+
+        Raises
+        ------
+        ValueError
+        """
+        lowest = math.ceil(1e9 * 100 / self.refresh_interval_ns)
+        if not lowest <= clock_hz <= self.clock_max_hz:
+            raise ValueError(
+                f"the SDRAM's clock must be from {lowest} to {self.clock_max_hz} Hz, not {clock_hz}"
+            )
+
+    @property
+    def refresh_interval_ns(self):
+        """From one refresh to the next."""
+        return self.refresh_ns / (1 << self.row_bits)
+
+
+def cycles(duration_ns, clock_hz):
+    """Whole clock cycles that last at least so long."""
+    return math.ceil(duration_ns * clock_hz / 1e9 - 1e-9)
+
+
+IS42S16160G = SdramChip(
+    bank_bits=2,
+    row_bits=13,
+    column_bits=9,
+    cas_latency=2,
+    clock_max_hz=100_000_000,
+    power_up_ns=200_000,
+    rcd_ns=18,
+    rp_ns=18,
+    ras_ns=42,
+    rc_ns=66,
+    rfc_ns=66,
+    wr_ns=15,
+    mode_cycles=2,
+    refresh_ns=64_000_000,
+)
+"""32 MiB; the slowest figures of the chips of this size that boards carry in its place."""
