@@ -39,7 +39,7 @@ class SdramMemory(wiring.Component):
 
     Latency
     -------
-    From a read address to its first beat, if the row is open: 8 cycles, the chip's CAS latency and a cycle for
+    From a read address to its first beat, if the row is open: 8 cycles, the CAS latency and one cycle for
     each word of the beat.
 
     Raises
