@@ -193,3 +193,15 @@ def test_rules_seeded(name):
 def test_clock(clock_hz):
     with pytest.raises(ValueError, match=r"^the SDRAM's clock must be from \d+ to 100000000 Hz"):
         SdramMemory(IS42S16160G, data_bits=64, clock_hz=clock_hz)
+
+
+@pytest.mark.parametrize("clock_mhz", [16, 25, 50, 66, 75, 80, 100])
+def test_clock_lag(clock_mhz):
+    """Commands and data stand still at the edges that take them."""
+    period, chip, pads = 1e3 / clock_mhz, IS42S16160G, 5
+    lag = chip.clock_lag_ns(clock_mhz * 1_000_000)
+    assert 3 <= lag <= period - 3
+    begin = lag + (chip.cas_latency - 1) * period + chip.ac_ns + pads
+    end = lag + chip.cas_latency * period + chip.oh_ns + pads
+    sampled = (chip.cas_latency + 1) * period
+    assert begin + 3 <= sampled <= end - 3

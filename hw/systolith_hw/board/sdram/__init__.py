@@ -2,5 +2,6 @@
 
 from .chip import IS42S16160G, SdramChip
 from .memory import SdramMemory
+from .pads import SdramPads
 
-__all__ = ["IS42S16160G", "SdramChip", "SdramMemory"]
+__all__ = ["IS42S16160G", "SdramChip", "SdramMemory", "SdramPads"]

@@ -8,6 +8,11 @@ __all__ = ["IS42S16160G", "SdramChip"]
 WORD_BYTES = 2
 """Width of the chip's data bus."""
 
+PADS_NS = 5
+"""From the controller's clock to the chip's, and back: an estimate of FPGA pads and board."""
+
+COMMAND_MARGIN_NS = 3
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SdramChip:
@@ -26,6 +31,8 @@ class SdramChip:
     rcd_ns, rp_ns, ras_ns, rc_ns, rfc_ns, wr_ns : int
         tRCD (activate to access), tRP (precharge), tRAS (activate to precharge), tRC (activate to activate of
         one bank), tRFC (refresh), tWR (last write to precharge).
+    ac_ns, oh_ns : float
+        tAC (a clock edge to its data), tOH (how long data outlasts the next edge).
     mode_cycles : int
         tMRD (after setting the mode).
     refresh_ns : int
@@ -44,6 +51,8 @@ class SdramChip:
     rc_ns: int
     rfc_ns: int
     wr_ns: int
+    ac_ns: float
+    oh_ns: float
     mode_cycles: int
     refresh_ns: int
 
@@ -74,6 +83,21 @@ class SdramChip:
         """From one refresh to the next."""
         return self.refresh_ns / (1 << self.row_bits)
 
+    def clock_lag_ns(self, clock_hz):
+        """How far the chip's clock lags the controller's, for what it sends to be sampled in the middle.
+
+        The controller's pads sample a read ``cas_latency + 1`` cycles after they have sent it. Commands stand
+        still for three nanoseconds round the chip's edge in any case.
+
+        Parameters
+        ----------
+        clock_hz : int
+        """
+        period_ns = 1e9 / clock_hz
+        middle_ns = (self.cas_latency - 0.5) * period_ns + (self.ac_ns + self.oh_ns) / 2 + PADS_NS
+        wanted_ns = (self.cas_latency + 1) * period_ns - middle_ns
+        return min(max(wanted_ns, COMMAND_MARGIN_NS), period_ns - COMMAND_MARGIN_NS)
+
 
 def cycles(duration_ns, clock_hz):
     """Whole clock cycles that last at least so long."""
@@ -93,6 +117,8 @@ IS42S16160G = SdramChip(
     rc_ns=66,
     rfc_ns=66,
     wr_ns=15,
+    ac_ns=6.0,
+    oh_ns=2.5,
     mode_cycles=2,
     refresh_ns=64_000_000,
 )
