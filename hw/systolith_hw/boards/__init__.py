@@ -1,6 +1,25 @@
 """Boards, and how bitstreams for them are made."""
 
-from .board import Board
-from .table import BOARDS, find_board
+from systolith_hw.vendor import ClockError
 
-__all__ = ["BOARDS", "Board", "find_board"]
+from .board import Board
+from .build import Build, TimingError, build, emit
+from .fit import largest_array
+from .flow import FLOWS
+from .table import BOARDS, find_board
+from .tools import FlowError, MissingToolError
+
+__all__ = [
+    "BOARDS",
+    "FLOWS",
+    "Board",
+    "Build",
+    "ClockError",
+    "FlowError",
+    "MissingToolError",
+    "TimingError",
+    "build",
+    "emit",
+    "find_board",
+    "largest_array",
+]

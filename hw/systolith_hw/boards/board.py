@@ -24,6 +24,8 @@ class Board:
     vendor : Vendor
     flow : str
         The tools that make its bitstream, see :mod:`.flow`.
+    device : str
+        The part as those tools name it.
     clock_in_hz : int
         The board's oscillator.
     clock_hz : int
@@ -46,6 +48,7 @@ class Board:
     platform: Callable
     vendor: Vendor
     flow: str
+    device: str
     clock_in_hz: int
     clock_hz: int
     memory_bytes: int

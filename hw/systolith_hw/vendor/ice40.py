@@ -213,5 +213,6 @@ ICE40UP = Vendor(
     ram=SpramRam,
     pll=ice40_pll,
     pll_at_pad=True,
+    multipliers=1,
 )
 """iCE40 UltraPlus."""

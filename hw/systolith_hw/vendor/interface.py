@@ -60,6 +60,8 @@ class Vendor:
         ``pll(input_hz, output_hz)`` returns a :class:`Pll`, or raises :class:`ClockError`.
     pll_at_pad : bool
         The PLL takes the clock from the pad, not from a buffer.
+    multipliers : int
+        The multipliers of two processing elements, in units of the part's.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Vendor:
     lowering: Lowering = STOCK
     ram: type = OnChipRam
     pll_at_pad: bool = False
+    multipliers: int = 2
 
 
 def choose(candidates, output_hz):

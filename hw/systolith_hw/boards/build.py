@@ -1,0 +1,259 @@
+"""From a board's name to its bitstream."""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from systolith_hw.config import ArrayConfig
+from systolith_hw.manifest import MANIFEST_NAME, Manifest
+
+from .design import BoardDesign
+from .fit import check_fit, check_used
+from .flow import FLOWS, NETLIST, PLACED, REPORT
+from .report import Report, read_report
+from .tools import FlowError, ToolFailedError
+
+__all__ = ["Build", "TimingError", "build", "emit"]
+
+TOP = "top"
+
+
+class TimingError(FlowError):
+    """The design is too slow for its clock.
+
+    Parameters
+    ----------
+    message : str
+    build : Build
+        Without a bitstream.
+    """
+
+    def __init__(self, message, build):
+        super().__init__(message)
+        self.build = build
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Build:
+    """What was built.
+
+    Members
+    -------
+    board : str
+    config : ArrayConfig
+    clock_hz : int
+        The clock that the board runs at.
+    seed : int
+        The best of those that were placed.
+    seeds : dict of int to float
+        Every seed, and the slowest clock's Fmax in MHz.
+    report : Report
+    seconds : float
+        Of everything.
+    manifest : Manifest or None
+        None if there is no bitstream.
+    folder : Path
+        Of all files.
+    """
+
+    board: str
+    config: ArrayConfig
+    clock_hz: int
+    seed: int
+    seeds: dict[int, float]
+    report: Report
+    seconds: float
+    manifest: Manifest | None
+    folder: Path
+
+
+def emit(board, config, folder, *, clock_hz, baud=None):
+    """Write the design and its constraints: all that the tools of the board need.
+
+    Parameters
+    ----------
+    board : Board
+    config : ArrayConfig
+    folder : Path
+        Exists.
+    clock_hz : int
+    baud : int or None
+        None: the board's.
+
+    Returns
+    -------
+    int
+        The clock that the board runs at.
+
+    Raises
+    ------
+    ClockError
+        If the PLL cannot make the clock.
+    """
+    design = BoardDesign(board, config, clock_hz=clock_hz, baud=baud or board.baud)
+    plan = board.platform().prepare(design, TOP)
+    for name, contents in plan.files.items():
+        text = contents if isinstance(contents, str) else contents.decode()
+        (folder / name).write_text(text, encoding="utf-8")
+    return design.clock_hz
+
+
+def build(
+    board,
+    config,
+    folder,
+    *,
+    clock_hz=None,
+    baud=None,
+    seeds=1,
+    first_seed=1,
+    workers=None,
+    allow_timing_failure=False,
+    progress=None,
+):
+    """Make a bitstream.
+
+    Parameters
+    ----------
+    board : Board
+    config : ArrayConfig
+    folder : Path
+        Where the files go: the bitstream and its manifest only if all went well, and then at once.
+    clock_hz : int or None
+        None: the board's.
+    baud : int or None
+        Likewise.
+    seeds : int
+        How often it is placed, each time from another beginning; the best is kept.
+    first_seed : int
+    workers : int or None
+        How many are placed at once; None: one for each core that there is.
+    allow_timing_failure : bool
+        Make the bitstream even if it is too slow for the clock.
+    progress : callable or None
+        Called with a line of text before anything that takes long.
+
+    Returns
+    -------
+    Build
+
+    Raises
+    ------
+    ClockError
+        If the PLL cannot make the clock.
+    MissingToolError, ToolFailedError
+    FlowError
+        If the design does not fit.
+    TimingError
+        If it is too slow.
+    """
+    start = time.monotonic()
+    tell = progress or (lambda _line: None)
+    flow = FLOWS[board.flow]
+    tools = flow.versions()
+    check_fit(board, config)
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in (MANIFEST_NAME, board.name + flow.suffix):
+        (folder / stale).unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
+        work = Path(scratch)
+        tell(f"emitting the design of {board.name}, array {config}")
+        made_hz = emit(board, config, work, clock_hz=clock_hz or board.clock_hz, baud=baud)
+        tell("synthesizing")
+        flow.synthesize(work, board=board)
+        reports = _place_all(
+            board,
+            config,
+            work,
+            clock_hz=made_hz,
+            seeds=range(first_seed, first_seed + seeds),
+            workers=workers,
+            tell=tell,
+        )
+        seed = max(reports, key=lambda seed: reports[seed].margin)
+        best = Build(
+            board=board.name,
+            config=config,
+            clock_hz=made_hz,
+            seed=seed,
+            seeds={number: min(report.fmax_mhz.values()) for number, report in reports.items()},
+            report=reports[seed],
+            seconds=time.monotonic() - start,
+            manifest=None,
+            folder=folder,
+        )
+        _keep(work, folder, seed)
+        if best.report.margin < 1 and not allow_timing_failure:
+            raise TimingError(_too_slow(best), best)
+        tell("packing the bitstream")
+        flow.pack(work, name=f"seed{seed}", board=board)
+        bitstream = work / f"seed{seed}{flow.suffix}"
+        manifest = Manifest(
+            board=board.name,
+            array=str(config),
+            config_hash=config.content_hash,
+            memory_bytes=board.memory_bytes,
+            clock_hz=made_hz,
+            baud=baud or board.baud,
+            bitstream=board.name + flow.suffix,
+            sha256=hashlib.sha256(bitstream.read_bytes()).hexdigest(),
+            seed=seed,
+            fmax_mhz=round(best.report.fmax_mhz[best.report.slowest], 3),
+            tools=tools,
+        )
+        (work / MANIFEST_NAME).write_text(str(manifest), encoding="utf-8")
+        bitstream.replace(folder / manifest.bitstream)
+        (work / MANIFEST_NAME).replace(folder / MANIFEST_NAME)
+    return dataclasses.replace(best, manifest=manifest, seconds=time.monotonic() - start)
+
+
+def _place_all(board, config, work, *, clock_hz, seeds, workers, tell):
+    """Place every seed; reports by seed."""
+    flow = FLOWS[board.flow]
+
+    def place(seed):
+        name = f"seed{seed}"
+        try:
+            flow.place(work, name=name, board=board, clock_hz=clock_hz, seed=seed)
+        except ToolFailedError as error:
+            check_used(board, config, flow, error.log)
+            raise
+        return read_report(work / f"{name}.{REPORT}", resources=flow.resources)
+
+    workers = min(workers or len(os.sched_getaffinity(0)), len(seeds))
+    tell(f"placing and routing {len(seeds)} time{'s' if len(seeds) > 1 else ''}, {workers} at once")
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        return dict(zip(seeds, pool.map(place, seeds), strict=True))
+
+
+def _keep(work, folder, seed):
+    """Move what may be of use beside the bitstream to where it goes."""
+    kept = {
+        NETLIST: NETLIST,
+        f"seed{seed}.{PLACED}": PLACED,
+        f"seed{seed}.{REPORT}": REPORT,
+        f"seed{seed}.log": "nextpnr.log",
+        "synthesis.log": "synthesis.log",
+    }
+    for source, name in kept.items():
+        shutil.copyfile(work / source, folder / name)
+
+
+def _too_slow(build):
+    """Why there is no bitstream."""
+    report = build.report
+    clock = report.slowest
+    text = (
+        f"{build.board} with array {build.config} reaches {report.fmax_mhz[clock]:.2f} MHz, but its clock is "
+        f"{report.constraint_mhz[clock]:.2f} MHz: ask for a slower clock, try more seeds, or allow it"
+    )
+    if report.critical is None:
+        return text
+    return (
+        f"{text}; the slowest path goes {' → '.join(step.component or '?' for step in report.critical.steps)}"
+    )

@@ -1,0 +1,105 @@
+"""Whether an array fits a board, and the largest that does."""
+
+import re
+
+from .tools import FlowError
+
+__all__ = ["check_fit", "check_used", "largest_array", "needs"]
+
+SIZES = (2, 4, 8, 16, 32, 64)
+
+LUT_BASE = 4200
+"""Lookup tables of an accelerator and its link without what grows with the array."""
+
+LUT_PER_ELEMENT = 38
+LUT_PER_COLUMN = 190
+LUT_PER_LANE = 900
+"""What an element, a column's accumulators and packing, and a lane of the epilogue add, about."""
+
+CERTAIN = 1.5
+"""Beyond this multiple of what there is, an estimate needs no proof."""
+
+_UTILIZATION = re.compile(r"^Info:\s+(\S+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
+
+
+def needs(board, config):
+    """What an array takes of a board: multipliers exactly, lookup tables about.
+
+    Parameters
+    ----------
+    board : Board
+    config : ArrayConfig
+
+    Returns
+    -------
+    dict of str to int
+    """
+    elements = config.rows * config.columns
+    return {
+        "DSP": -(-elements * board.vendor.multipliers // 2),
+        "LUT": LUT_BASE
+        + LUT_PER_ELEMENT * elements
+        + LUT_PER_COLUMN * config.columns
+        + LUT_PER_LANE * config.epilogue_lanes,
+    }
+
+
+def largest_array(board):
+    """The array of most elements that fits, the squarest among equals, as ``"RxC"``; None if none does."""
+    fitting = []
+    for rows in SIZES:
+        for columns in SIZES:
+            needed = needs(board, board.config(f"{rows}x{columns}"))
+            if all(needed[name] <= board.capacity[name] for name in needed):
+                fitting.append((rows * columns, -abs(rows - columns), -rows, f"{rows}x{columns}"))
+    return max(fitting)[-1] if fitting else None
+
+
+def check_fit(board, config):
+    """Refuse at once what cannot fit.
+
+    Raises
+    ------
+    FlowError
+        If it cannot; says which resource is short, and the largest array that fits.
+    """
+    needed = needs(board, config)
+    for name, limit in (("DSP", 1), ("LUT", CERTAIN)):
+        if needed[name] > limit * board.capacity[name]:
+            raise _unfit(board, config, name, needed[name], about="" if name == "DSP" else "about ")
+
+
+def check_used(board, config, flow, log):
+    """Refuse what nextpnr found too large.
+
+    Parameters
+    ----------
+    board : Board
+    config : ArrayConfig
+    flow : Flow
+    log : str
+        nextpnr's.
+
+    Raises
+    ------
+    FlowError
+        If a resource is short.
+    """
+    used = {match[1]: (int(match[2]), int(match[3])) for match in _UTILIZATION.finditer(log)}
+    for name, key in flow.resources.items():
+        need, available = used.get(key, (0, 0))
+        if need > available:
+            raise _unfit(board, config, name, need)
+
+
+def _unfit(board, config, name, need, *, about=""):
+    largest = largest_array(board)
+    advice = "no array does"
+    if largest is not None:
+        advice = f"the largest that does is about {largest}"
+    if largest == f"{config.rows}x{config.columns}":
+        advice = "its buffers or epilogue lanes are too many"
+    return FlowError(
+        f"array {config} does not fit {board.name}: it needs {about}{need} {name}, "
+        f"the board has {board.capacity[name]}; {advice}"
+    )

