@@ -22,9 +22,9 @@ EXACT_K = 1 << 10
 CHUNK_ELEMENTS = 1 << 22
 """Elements of B that are converted to floating point at once."""
 
-ONE_THREAD_MACS = 1 << 26
-"""Multiply-accumulates, about a millisecond, for which threads cost more than they gain: on busy cores they
-wait for each other, and afterwards they keep others waiting."""
+ONE_THREAD_MACS = 1 << 30
+"""Multiply-accumulates, some twenty milliseconds, for which threads cost more than they gain: on busy cores
+each waits for the others until it is their turn, and afterwards they keep others waiting."""
 
 INT32 = np.iinfo(np.int32)
 INT8 = np.iinfo(np.int8)
