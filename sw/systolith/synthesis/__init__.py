@@ -1,0 +1,17 @@
+"""What uses the synthesis: the boards, their bitstreams, and loading them."""
+
+from .bitstream import build_bitstream, fastest_clock, write_project
+from .boards import board_facts, check_array, check_board
+from .errors import BuildFailed
+from .program import program_board
+
+__all__ = [
+    "BuildFailed",
+    "board_facts",
+    "build_bitstream",
+    "check_array",
+    "check_board",
+    "fastest_clock",
+    "program_board",
+    "write_project",
+]

@@ -1,0 +1,76 @@
+"""The boards, and what can be asked of them."""
+
+from systolith.errors import TargetUnavailable
+
+__all__ = ["board_facts", "check_array", "check_board", "load_boards"]
+
+
+def load_boards():
+    """The package that knows the boards.
+
+    Raises
+    ------
+    TargetUnavailable
+        If what it needs is not installed.
+    """
+    try:
+        import systolith_hw.boards
+    except ModuleNotFoundError as error:
+        raise TargetUnavailable(
+            f"boards need the Python module {error.name}: pip install 'systolith[fpga]'"
+        ) from error
+    return systolith_hw.boards
+
+
+def board_facts():
+    """Every board as plain data.
+
+    Returns
+    -------
+    list of dict
+    """
+    return [
+        {
+            "board": board.name,
+            "part": board.part,
+            "clock_in_mhz": board.clock_in_hz / 1e6,
+            "clock_mhz": board.clock_hz / 1e6,
+            "memory_bytes": board.memory_bytes,
+            "array": str(board.array),
+            "link": board.link,
+            "baud": board.baud,
+            "capacity": board.capacity,
+            "bitstream": board.flow in load_boards().FLOWS,
+        }
+        for board in load_boards().BOARDS.values()
+    ]
+
+
+def check_board(name):
+    """Refuse a board that there is not.
+
+    Raises
+    ------
+    ValueError
+    """
+    load_boards().find_board(name)
+
+
+def check_array(name, array):
+    """The configuration for a board: what the text leaves open is the board's.
+
+    Parameters
+    ----------
+    name : str
+    array : str or None
+
+    Returns
+    -------
+    ArrayConfig
+
+    Raises
+    ------
+    ValueError
+        If it is no configuration.
+    """
+    return load_boards().find_board(name).config(array)
