@@ -1,6 +1,7 @@
 """From the design to a running model: emission, the Verilator build and its cache, the simulator."""
 
 from .cache import default_cache_folder
+from .conditions import MemoryEquals, RegisterEquals
 from .errors import (
     BuildError,
     CacheError,
@@ -13,7 +14,7 @@ from .errors import (
 )
 from .model import build_model, build_verilog, cached_verilog, open_simulator
 from .outstanding import Outstanding
-from .simulator import MemoryEquals, RegisterEquals, RunResult, Simulator
+from .simulator import RunResult, Simulator
 from .timing import MemoryTiming
 from .variant import Variant
 

@@ -8,40 +8,20 @@ from pathlib import Path
 import numpy as np
 from systolith_hw.registers import REGISTERS
 
+from .conditions import RegisterEquals, raw_condition
 from .errors import NoProgressError, ProtocolError, RegisterError, SimulationError
-from .library import Outcome, RawOutstanding, Until, load_library, raw_timing
+from .library import Outcome, RawOutstanding, load_library, raw_timing
 from .outstanding import Outstanding
 from .ports import recorded_ports
 from .timing import DEFAULT_TIMING
 
-__all__ = ["MemoryEquals", "RegisterEquals", "RunResult", "Simulator"]
+__all__ = ["RunResult", "Simulator"]
 
 _REGISTER_CYCLES = 1000
 _SLICE_SECONDS = 0.05
 _FIRST_SLICE_CYCLES = 2000
 _RESPONSES = {"slverr": 2, "decerr": 3}
 _ALWAYS = 1 << 62
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MemoryEquals:
-    """The condition that the 32-bit word at ``address``, under ``mask``, is ``value``."""
-
-    address: int
-    value: int
-    mask: int = 0xFFFFFFFF
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RegisterEquals:
-    """The condition that the register at ``offset``, under ``mask``, reads as ``value``.
-
-    It is read over the bus again and again, which takes cycles of its own.
-    """
-
-    offset: int
-    value: int
-    mask: int = 0xFFFFFFFF
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -271,7 +251,7 @@ class Simulator:
                 if self.cycles - start >= max_cycles:
                     raise self._no_progress(start, until)
             return RunResult(cycles=self.cycles - start, reason="register")
-        reason, arguments = self._condition(until)
+        reason, arguments = raw_condition(until, len(self._memory))
         if not self._run_slices(max_cycles, arguments) and until is not None:
             raise self._no_progress(start, until)
         return RunResult(cycles=self.cycles - start, reason=reason)
@@ -369,18 +349,6 @@ class Simulator:
         if self._device is None:
             raise ValueError("the simulator is closed")
         return self._call[name](self._device, *arguments)
-
-    def _condition(self, until):
-        match until:
-            case "irq":
-                return "irq", (Until.IRQ, 0, 0, 0)
-            case None:
-                return "cycles", (Until.CYCLES, 0, 0, 0)
-            case MemoryEquals(address=address, value=value, mask=mask):
-                if not 0 <= address <= len(self._memory) - 4:
-                    raise ValueError(f"address must be within the memory, not 0x{address:08x}")
-                return "memory", (Until.MEMORY, address, value, mask)
-        raise ValueError(f"until must be 'irq', None, MemoryEquals or RegisterEquals, not {until!r}")
 
     def _run_slices(self, max_cycles, arguments):
         """Run, coming back to Python often enough for Ctrl-C; whether the condition holds."""

@@ -7,7 +7,7 @@ from systolith_hw import REGISTERS, Completion
 from systolith_hw.descriptor import COMPLETION_FIELDS, RECORD_BYTES, SLOT_BYTES
 from systolith_hw.registers import Control
 
-from systolith_sim.simulator import MemoryEquals
+from systolith_sim.conditions import MemoryEquals
 
 from .prediction import Prediction
 
