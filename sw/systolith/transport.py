@@ -15,15 +15,13 @@ class LinkStatistics(NamedTuple):
         Each counted once, however often it was sent.
     retries : int
         Times that a request was sent again.
-    damaged : int
-        Responses that came damaged.
     dropped : int
-        Requests that the device dropped as damaged.
+        Requests that the device dropped as damaged or incomplete; what else was sent again had no answer, or
+        a damaged one.
     """
 
     requests: int
     retries: int
-    damaged: int
     dropped: int
 
 

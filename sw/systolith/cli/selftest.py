@@ -9,7 +9,7 @@ from systolith.errors import ConfigurationMismatch
 from systolith.selftest import CHECKS, Effort, Row, Status, selftest
 from systolith.selftest.outcome import failed, not_applicable
 
-from .options import SEED_MAX, Array, Json, Target, open_target
+from .options import SEED_MAX, Json, Target, TargetArray, open_target
 from .output import finish, printable, results, table
 
 __all__ = ["selftest_command"]
@@ -19,7 +19,7 @@ STYLES = {Status.PASS: "green", Status.FAIL: "bold red", Status.NOT_APPLICABLE: 
 
 def selftest_command(
     target: Target = "rtl",
-    array: Array = "16x16",
+    array: TargetArray = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less of everything: a few seconds.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Of the operands.")] = 0,
     as_json: Json = False,

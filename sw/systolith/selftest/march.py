@@ -32,7 +32,7 @@ MARCH_C_MINUS = (
 OPERATIONS = 10
 """Reads and writes of each cell."""
 
-BLOCK_BYTES = 4096
+BLOCK_BYTES = 1024
 
 VISIBLE_MAX_CELLS = 4096
 """Of a memory that is the host's own, which is not what is to be checked."""

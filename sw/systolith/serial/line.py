@@ -26,6 +26,11 @@ class Line:
     baud : int
         Bits per second.
 
+    Members
+    -------
+    is_pseudo_terminal : bool
+        Whether there is a program at the other end, for which time on the wall may mean nothing.
+
     Raises
     ------
     TargetUnavailable
@@ -40,6 +45,7 @@ class Line:
                 "target serial needs the Python module serial: pip install 'systolith[serial]'"
             ) from None
         self.name = port
+        self.is_pseudo_terminal = os.path.realpath(port).startswith("/dev/pts/")
         try:
             self._port = serial.Serial(
                 port, baudrate=baud, timeout=0, write_timeout=WRITE_SECONDS, exclusive=True

@@ -52,6 +52,8 @@ class Link:
 
     Members
     -------
+    requests : int
+        Requests that were to be made so far.
     repeated : int
         Requests that were sent again so far.
     seconds : float
@@ -69,7 +71,7 @@ class Link:
         self._finder = ResponseFinder()
         # A board may still answer whoever used it before.
         self._sequence = secrets.randbelow(SEQUENCES)
-        self.repeated = 0
+        self.requests = self.repeated = 0
         self.seconds = 0.0
 
     def synchronize(self):
@@ -105,6 +107,7 @@ class Link:
             If the board refuses a request.
         """
         start = time.perf_counter()
+        self.requests += len(requests)
         try:
             return self._exchange(requests)
         finally:

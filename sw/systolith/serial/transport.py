@@ -1,10 +1,11 @@
 """How the driver reaches an accelerator on a board."""
 
 import numpy as np
+from systolith_hw.baud import BITS_PER_BYTE
 from systolith_hw.link import BOARD_REGISTERS, PAYLOAD_MAX_BYTES, BoardControl, BoardState, Space
 
 from systolith.errors import ProtocolError
-from systolith.transport import Transport
+from systolith.transport import LinkStatistics, Transport
 
 from .board import greet
 from .frames import Request
@@ -45,10 +46,19 @@ class SerialTransport(Transport):
         self.facts = greet(line, baud)
         self.memory_bytes = self.facts.memory_bytes
         self._link = Link(line, baud=baud, queue_bytes=self.facts.queue_bytes)
+        if not line.is_pseudo_terminal:
+            self.clock_hz = self.facts.clock_hz
+            self.line_bytes_per_second = baud / BITS_PER_BYTE
 
     @property
     def repeated(self):  # noqa: D102 -- documented with the class
         return self._link.repeated
+
+    @property
+    def link_statistics(self):
+        """What has gone over the line so far."""
+        [dropped] = self.read_board_registers("dropped")
+        return LinkStatistics(requests=self._link.requests, retries=self.repeated, dropped=dropped)
 
     @property
     def seconds(self):

@@ -26,7 +26,7 @@ class Board(FakeTransport):
 
     @property
     def link_statistics(self):
-        return LinkStatistics(requests=self.requests, retries=self.retries, damaged=self.retries, dropped=0)
+        return LinkStatistics(requests=self.requests, retries=self.retries, dropped=0)
 
     def read_register(self, offset):
         if NAMES[offset] == "cycles_low":
