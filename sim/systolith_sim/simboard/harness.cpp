@@ -16,6 +16,9 @@ void vl_fatal(const char* file, int line, const char*, const char* message) {
                              ")");
 }
 
+// Whether the model must follow its inputs in the next evaluation.
+thread_local bool board_inputs_changed = true;
+
 namespace {
 
 constexpr unsigned FRACTION_BITS = 8;
@@ -97,10 +100,10 @@ class Receiver {
 
 struct Board {
     explicit Board(uint32_t period) : sender{period}, receiver{period}, byte_cycles{10ull * period >> 8} {
-        top.rx = 1;
         top.rst = 1;
-        for (unsigned i = 0; i < RESET_CYCLES; ++i) tick();
+        for (unsigned i = 0; i < RESET_CYCLES; ++i) tick(true);
         top.rst = 0;
+        tick(true);
     }
     ~Board() {
         top.final();
@@ -108,9 +111,13 @@ struct Board {
         Verilated::threadContextp(Verilated::defaultContextp());
     }
 
-    void tick() {
+    // Inputs change while the clock is low.
+    void tick(bool rx) {
         top.clk = 0;
+        board_inputs_changed = rx != top.rx || cycle <= RESET_CYCLES;
+        top.rx = rx;
         top.eval();
+        board_inputs_changed = false;
         top.clk = 1;
         top.eval();
         ++cycle;
@@ -121,8 +128,7 @@ struct Board {
     uint32_t run(uint64_t cycles, uint8_t* out, uint32_t capacity) {
         uint32_t count = 0;
         for (const uint64_t end = cycle + cycles; cycle != end && count != capacity;) {
-            top.rx = sender.step();
-            tick();
+            tick(sender.step());
             const bool complete = receiver.step(top.tx);
             if (complete) out[count++] = receiver.byte();
             if (complete || receiver.busy() || sender.busy() || (top.leds & 1)) active = cycle;
