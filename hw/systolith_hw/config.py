@@ -96,10 +96,10 @@ class ArrayConfig:
         _check_power_of_two("accumulator_rows", self.accumulator_rows, 4, 4096)
         _check_power_of_two("outstanding", self.outstanding, 2, 256)
         _check_power_of_two("descriptor_slots", self.descriptor_slots, 2, 8)
-        panel = max(self.columns * self.burst_lines, self.rows, self.parameter_lines)
-        if self.b_buffer_lines < 2 * panel:
+        panels = 2 * self.panel_lines
+        if self.b_buffer_lines < panels:
             raise ValueError(
-                f"b_buffer_lines must be at least {2 * panel} (two panels), not {self.b_buffer_lines}"
+                f"b_buffer_lines must be at least {panels} (two panels), not {self.b_buffer_lines}"
             )
         if self.a_buffer_lines < 2 * self.burst_lines:
             raise ValueError(
@@ -166,6 +166,11 @@ class ArrayConfig:
     def burst_lines(self):
         """Lines along K that are fetched together."""
         return max(1, self.burst_bytes // self.line_bytes)
+
+    @property
+    def panel_lines(self):
+        """Lines of the largest panel of B."""
+        return max(self.columns * self.burst_lines, self.rows, self.parameter_lines)
 
     @property
     def parameter_lines(self):

@@ -73,12 +73,19 @@ class Board:
         """
         if text is None:
             return self.array
-        default = str(self.array).split("-")[1:]
-        given = ArrayConfig.parse(text)
+        given = ArrayConfig.parse(text, **_ROOMY)
         named = {re.sub("[0-9]", "", part) for part in text.split("-")[1:]}
-        parts = [part for part in default if re.sub("[0-9]", "", part) not in named]
-        if given.rows != self.array.rows and "axi" not in named:
-            parts = [part for part in parts if not part.startswith("axi")]
-        lanes = min(given.columns, self.array.epilogue_lanes)
-        parts = [f"e{lanes}" if part.startswith("e") else part for part in parts]
-        return ArrayConfig.parse("-".join([text, *parts]))
+        parts = {re.sub("[0-9]", "", part): part for part in str(self.array).split("-")[1:]}
+        if given.rows != self.array.rows:
+            del parts["axi"]
+        parts["e"] = f"e{min(given.columns, self.array.epilogue_lanes)}"
+        rest = [part for prefix, part in parts.items() if prefix not in named | {"b"}]
+        if "b" in named:
+            return ArrayConfig.parse("-".join([text, *rest]))
+        # As many lines as the board's default has, or as this array needs.
+        roomy = ArrayConfig.parse("-".join([text, *rest]), **_ROOMY)
+        lines = max(self.array.b_buffer_lines, 2 * roomy.panel_lines)
+        return dataclasses.replace(roomy, b_buffer_lines=lines)
+
+
+_ROOMY = {"b_buffer_lines": 16384}

@@ -28,7 +28,7 @@ GROUPS = {
         "completion",
         "counters",
     ),
-    "memory": ("ram", "arbiter"),
+    "memory": ("memory", "arbiter"),
 }
 """What is told apart in pictures and tables, and the accelerator's or the board's components in it."""
 

@@ -32,11 +32,10 @@ class BoardDesign(Elaboratable):
         """The clock that is made, rounded to a whole number."""
         self.top = BoardTop(
             config,
-            memory_bytes=board.memory_bytes,
+            memory=board.vendor.ram(memory_bytes=board.memory_bytes, data_bits=config.axi_data_bits),
             clock_hz=self.clock_hz,
             baud=baud,
             lowering=board.vendor.lowering,
-            ram=board.vendor.ram,
         )
 
     def elaborate(self, platform):
