@@ -44,7 +44,7 @@ class OnChipRam(wiring.Component):
     def __init__(self, *, memory_bytes, data_bits):
         if memory_bytes <= 0 or memory_bytes % BOUNDARY_BYTES:
             raise ValueError(f"memory_bytes must be a multiple of {BOUNDARY_BYTES}, not {memory_bytes}")
-        self._memory_bytes = memory_bytes
+        self.memory_bytes = memory_bytes
         self._data_bits = data_bits
         ports = axi4_manager_ports(prefix="s_axi_", data_bits=data_bits, address_bits=ADDRESS_BITS)
         super().__init__({name: member.flip() for name, member in ports.items()})
@@ -52,7 +52,7 @@ class OnChipRam(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         self._beat_bits = exact_log2(self._data_bits // 8)
-        depth = self._memory_bytes >> self._beat_bits
+        depth = self.memory_bytes >> self._beat_bits
         # For a memory that cannot read and write in one cycle.
         self._read_waits = Signal()
         self._write_waits = Signal()
@@ -74,7 +74,7 @@ class OnChipRam(wiring.Component):
             return getattr(self, f"s_axi_{channel}{name}")
 
         wrong = (port("burst") != BURST_INCR) | (port("size") != self._beat_bits)
-        outside = port("addr") >= self._memory_bytes
+        outside = port("addr") >= self.memory_bytes
         return Mux(wrong, Response.SLVERR, Mux(outside, Response.DECERR, Response.OKAY))
 
     def _read(self, m, port, depth):

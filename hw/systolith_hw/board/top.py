@@ -18,7 +18,6 @@ from .bus_access import BusAccess
 from .frame_queue import FrameQueue
 from .frame_receiver import FrameReceiver
 from .frame_transmitter import FrameTransmitter
-from .ram import OnChipRam
 from .uart import UartReceiver, UartTransmitter
 
 __all__ = ["BoardTop"]
@@ -34,21 +33,19 @@ class BoardTop(wiring.Component):
 
         rx ─ receiver ─ frame receiver ─ frame queue ─ bridge ─┬─ registers of the board
         tx ─ transmitter ◄─ frame transmitter ◄────────┘       ├─ AXI4-Lite ─ accelerator ─ AXI4 ─┐
-                                                               └─ AXI4 ────────────────────── arbiter ─ RAM
+                                                               └─ AXI4 ────────────────────── arbiter ─ memory
 
     Parameters
     ----------
     config : ArrayConfig
-    memory_bytes : int
-        Device memory, a multiple of 4096.
+    memory : Component
+        Device memory: an AXI4 subordinate with members ``s_axi_*``, and its size as ``memory_bytes``.
     clock_hz : int
         Of the domain ``sync``.
     baud : int
         Bits per second of the serial line, at most a quarter of the clock.
     lowering : Lowering
         Of the accelerator.
-    ram : type
-        The memory: :class:`.ram.OnChipRam` or a subclass.
 
     Members
     -------
@@ -61,15 +58,15 @@ class BoardTop(wiring.Component):
     Raises
     ------
     ValueError
-        If the baud rate or the size of the memory is out of range.
+        If the baud rate is out of range.
     """
 
-    def __init__(self, config, *, memory_bytes, clock_hz, baud, lowering=STOCK, ram=OnChipRam):
+    def __init__(self, config, *, memory, clock_hz, baud, lowering=STOCK):
         self._config = config
         self._period = bit_period(clock_hz, baud)
-        self._facts = {"memory_bytes": memory_bytes, "clock_hz": clock_hz, "baud": baud}
+        self._facts = {"memory_bytes": memory.memory_bytes, "clock_hz": clock_hz, "baud": baud}
         self._lowering = lowering
-        self._ram = ram(memory_bytes=memory_bytes, data_bits=config.axi_data_bits)
+        self._memory = memory
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "leds": Out(2)})
 
     def elaborate(self, platform):
@@ -92,7 +89,7 @@ class BoardTop(wiring.Component):
         m.submodules.registers = registers
         m.submodules.accelerator = device_reset(accelerator)
         m.submodules.arbiter = device_reset(arbiter)
-        m.submodules.ram = device_reset(self._ram)
+        m.submodules.memory = device_reset(self._memory)
         m.submodules.bridge = bridge
         m.submodules.memory_access = memory_access
         m.submodules.device_access = device_access
@@ -104,7 +101,7 @@ class BoardTop(wiring.Component):
         _connect_bus(m, device_access, "m_axil_", accelerator, "s_axil_")
         _connect_bus(m, accelerator, "m_axi_", arbiter, "s0_axi_")
         _connect_bus(m, memory_access, "m_axi_", arbiter, "s1_axi_")
-        _connect_bus(m, arbiter, "m_axi_", self._ram, "s_axi_")
+        _connect_bus(m, arbiter, "m_axi_", self._memory, "s_axi_")
         bus = accelerator
         failed = [
             getattr(bus, f"m_axi_{channel}valid") & (getattr(bus, f"m_axi_{channel}resp") >= Response.SLVERR)

@@ -73,12 +73,13 @@ def _emit(setup):
     # Amaranth takes half a second to load: only for what is not in the cache.
     from amaranth.back import verilog  # noqa: PLC0415
     from systolith_hw.board import BoardTop  # noqa: PLC0415
+    from systolith_hw.board.ram import OnChipRam  # noqa: PLC0415
 
     from systolith_sim.loops import LOOPS, loop_source  # noqa: PLC0415
 
     board = BoardTop(
         setup.config,
-        memory_bytes=setup.memory_bytes,
+        memory=OnChipRam(memory_bytes=setup.memory_bytes, data_bits=setup.config.axi_data_bits),
         clock_hz=setup.clock_hz,
         baud=setup.baud,
         lowering=LOOPS,
