@@ -1,0 +1,215 @@
+"""Memory on the chip, alone and behind the arbiter with two managers."""
+
+import random
+
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from hw.board.managers import Barrier, Burst, Manager, watch_offers
+from hw.streams import STALLS, simulate
+from systolith_hw.axi import axi4_manager_ports
+from systolith_hw.board.arbiter import MemoryArbiter
+from systolith_hw.board.ram import OnChipRam
+
+MEMORY_BYTES = 4096
+QUARTER = MEMORY_BYTES // 4
+OKAY, SLVERR, DECERR = 0, 2, 3
+
+
+class SharedRam(wiring.Component):
+    """The memory behind the arbiter; ``bus`` is what lies between."""
+
+    def __init__(self, data_bits):
+        self._data_bits = data_bits
+        ports = {}
+        for prefix in ("s0_axi_", "s1_axi_"):
+            members = axi4_manager_ports(prefix=prefix, data_bits=data_bits, address_bits=32)
+            ports |= {name: member.flip() for name, member in members.items()}
+        self.bus = MemoryArbiter(data_bits=data_bits)
+        super().__init__(ports)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.bus = self.bus
+        m.submodules.ram = ram = OnChipRam(memory_bytes=MEMORY_BYTES, data_bits=self._data_bits)
+        for name, member in self.signature.members.items():
+            ours, theirs = getattr(self, name), getattr(self.bus, name)
+            m.d.comb += theirs.eq(ours) if member.flow is wiring.In else ours.eq(theirs)
+        for name in ram.signature.members:
+            ours, theirs = getattr(ram, name), getattr(self.bus, "m" + name.removeprefix("s"))
+            is_input = ram.signature.members[name].flow is wiring.In
+            m.d.comb += ours.eq(theirs) if is_input else theirs.eq(ours)
+        return m
+
+
+class Memory:
+    """What the memory must hold, and random bursts that keep to parts of it."""
+
+    def __init__(self, data_bits, rng):
+        self.beat_bytes = data_bits // 8
+        self.octets = bytearray(MEMORY_BYTES)
+        self._rng = rng
+
+    def _place(self, start, beats):
+        span = QUARTER - beats * self.beat_bytes
+        return start + self._rng.randrange(span // self.beat_bytes + 1) * self.beat_bytes
+
+    def _size(self):
+        return self.beat_bytes.bit_length() - 1
+
+    def write(self, start, *, whole=False, beats=None):
+        """A write into a quarter, done at once in what the memory must hold."""
+        rng = self._rng
+        beats = beats or rng.choice([1, 1, 2, rng.randint(1, 16)])
+        address = start if whole else self._place(start, beats)
+        burst = Burst(address, self._size(), OKAY, [])
+        for beat in range(beats):
+            data = rng.getrandbits(8 * self.beat_bytes)
+            strobe = (1 << self.beat_bytes) - 1 if whole else rng.getrandbits(self.beat_bytes)
+            burst.beats.append((data, strobe))
+            for lane in range(self.beat_bytes):
+                if strobe >> lane & 1:
+                    self.octets[address + beat * self.beat_bytes + lane] = data >> 8 * lane & 0xFF
+        return burst
+
+    def read(self, start, *, beats=None, address=None):
+        """A read, and what it must return as the memory is now."""
+        beats = beats or self._rng.choice([1, 1, 2, self._rng.randint(1, 16)])
+        address = self._place(start, beats) if address is None else address
+        ends = [address + index * self.beat_bytes for index in range(beats)]
+        data = [int.from_bytes(self.octets[end : end + self.beat_bytes], "little") for end in ends]
+        return Burst(address, self._size(), OKAY, data)
+
+    def wrong(self, *, write):
+        """A burst that must fail and do nothing."""
+        rng = self._rng
+        beats = [(rng.getrandbits(8), -1 & (1 << self.beat_bytes) - 1) if write else 0] * rng.randint(1, 4)
+        outside = rng.choice([MEMORY_BYTES, 2 * MEMORY_BYTES, 1 << 31, (1 << 32) - 64])
+        return rng.choice(
+            [
+                Burst(outside, self._size(), DECERR, beats),
+                Burst(QUARTER, self._size(), SLVERR, beats, kind=0),
+                Burst(QUARTER, self._size(), SLVERR, beats, kind=2),
+                Burst(QUARTER, self._size() - 1, SLVERR, beats),
+            ]
+        )
+
+    def fill(self):
+        """Writes of the whole memory."""
+        return [self.write(start, whole=True, beats=self._beats_max) for start in self._starts]
+
+    def read_all(self):
+        """Reads of the whole memory."""
+        return [self.read(0, beats=self._beats_max, address=start) for start in self._starts]
+
+    @property
+    def _beats_max(self):
+        return min(QUARTER // self.beat_bytes, 256)
+
+    @property
+    def _starts(self):
+        return range(0, MEMORY_BYTES, self._beats_max * self.beat_bytes)
+
+
+def run(dut, prefixes, phases, *, idle, stall, watched):
+    """Run managers with these prefixes, each with phases of its own."""
+    barrier = Barrier(Manager.CHANNELS * len(prefixes))
+    benches = []
+    for prefix, each in zip(prefixes, phases, strict=True):
+        manager = Manager(dut, prefix, each)
+        benches += manager.benches(barrier, random.Random, idle=idle, stall=stall)
+    background = [watch_offers(component, prefix) for component, prefix in watched]
+    simulate(dut, *benches, background=background, limit=100_000)
+
+
+def test_init_wrong_size():
+    for size in (0, 100, 4096 + 4, -4096):
+        with pytest.raises(ValueError, match=f"^memory_bytes must be a multiple of 4096, not {size}$"):
+            OnChipRam(memory_bytes=size, data_bits=32)
+
+
+@pytest.mark.parametrize(("idle", "stall"), STALLS)
+@pytest.mark.parametrize("data_bits", [32, 128])
+def test_sim_ram(data_bits, idle, stall):
+    """What is written is read, byte by byte; what fails writes nothing, and ends with the right response."""
+    memory = Memory(data_bits, random.Random(data_bits))
+    phases = [(memory.fill(), [])]
+    # Reads are of a quarter that nothing is written to meanwhile.
+    reads = [memory.wrong(write=False) if i % 5 == 3 else memory.read(3 * QUARTER) for i in range(40)]
+    writes = [memory.wrong(write=True) if i % 5 == 3 else memory.write(i % 3 * QUARTER) for i in range(40)]
+    phases += [(writes, reads), ([], memory.read_all())]
+    dut = OnChipRam(memory_bytes=MEMORY_BYTES, data_bits=data_bits)
+    run(dut, ["s_axi_"], [phases], idle=idle, stall=stall, watched=[(dut, "s_axi_")])
+
+
+def test_sim_ram_reads_every_cycle():
+    """Bursts of reads follow each other without a pause, and so do those of writes."""
+    memory = Memory(32, random.Random(1))
+    phases = [(memory.fill(), []), ([], [memory.read(0, beats=8) for _ in range(50)])]
+    dut = OnChipRam(memory_bytes=MEMORY_BYTES, data_bits=32)
+    beats = {"r": [], "w": []}
+
+    async def count(ctx):
+        cycle = 0
+        while True:
+            for channel, cycles in beats.items():
+                valid, ready = (ctx.get(getattr(dut, f"s_axi_{channel}{n}")) for n in ("valid", "ready"))
+                if valid and ready:
+                    cycles.append(cycle)
+            cycle += 1
+            await ctx.tick()
+
+    manager = Manager(dut, "s_axi_", phases)
+    benches = manager.benches(Barrier(Manager.CHANNELS), random.Random, idle=0, stall=0)
+    simulate(dut, *benches, background=[count], limit=100_000)
+    for channel, number in (("r", 400), ("w", MEMORY_BYTES // 4)):
+        assert len(beats[channel]) == number
+        assert beats[channel][-1] - beats[channel][0] == number - 1
+
+
+@pytest.mark.parametrize(("idle", "stall"), STALLS)
+@pytest.mark.parametrize("data_bits", [32, 64])
+def test_sim_shared(data_bits, idle, stall):
+    """Two managers each get the answers to their own bursts, whatever the other does."""
+    memory = Memory(data_bits, random.Random(data_bits))
+    fill = memory.fill()
+    phases = [[(fill[::2], [])], [(fill[1::2], [])]]
+    for own, each in enumerate(phases):
+        writes = [memory.wrong(write=True) if i % 7 == 3 else memory.write(own * QUARTER) for i in range(30)]
+        reads = [
+            memory.wrong(write=False) if i % 7 == 3 else memory.read((2 + i % 2) * QUARTER) for i in range(30)
+        ]
+        each.append((writes, reads))
+    for each in phases:
+        each.append(([], memory.read_all()))
+    dut = SharedRam(data_bits)
+    watched = [(dut, "s0_axi_"), (dut, "s1_axi_"), (dut.bus, "m_axi_")]
+    run(dut, ["s0_axi_", "s1_axi_"], phases, idle=idle, stall=stall, watched=watched)
+
+
+def test_sim_shared_second_goes_first():
+    """The second manager waits for at most one burst of the first's."""
+    memory = Memory(32, random.Random(2))
+    first = [memory.write(0, beats=16) for _ in range(40)]
+    second = [memory.write(QUARTER, beats=1) for _ in range(20)]
+    dut = SharedRam(32)
+    answered = []
+
+    async def count(ctx):
+        while True:
+            for index in range(2):
+                valid, ready = (ctx.get(getattr(dut, f"s{index}_axi_b{n}")) for n in ("valid", "ready"))
+                if valid and ready:
+                    answered.append(index)
+            await ctx.tick()
+
+    barrier = Barrier(2 * Manager.CHANNELS)
+    benches = []
+    for index, writes in enumerate((first, second)):
+        manager = Manager(dut, f"s{index}_axi_", [(writes, [])])
+        benches += manager.benches(barrier, random.Random, idle=0, stall=0)
+    simulate(dut, *benches, background=[count], limit=100_000)
+    assert answered.count(0) == 40 and answered.count(1) == 20
+    assert answered.index(1) <= 1
+    last = len(answered) - 1 - answered[::-1].index(1)
+    assert answered[: last + 1].count(0) <= 21
