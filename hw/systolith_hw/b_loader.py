@@ -76,9 +76,11 @@ class BLoader(wiring.Component):
         active = Signal()
         m.d.comb += self.busy.eq(active | ~loader.idle)
         by_column = Signal()
+        begins_by_column = Signal()
         m.d.comb += [
             by_column.eq(job.b_layout == BLayout.NK),
-            loop.k_step.eq(Mux(by_column, group, config.rows)),
+            begins_by_column.eq(Mux(active, job.b_layout, self.jobs.payload.b_layout) == BLayout.NK),
+            loop.k_step.eq(Mux(begins_by_column, group, config.rows)),
             loop.dimensions.m.eq(self.jobs.payload.m),
             loop.dimensions.k.eq(self.jobs.payload.k),
             loop.dimensions.n.eq(self.jobs.payload.n),
@@ -114,8 +116,9 @@ class BLoader(wiring.Component):
                 panel.rows.eq(1),
                 panel.lines.eq(config.parameter_lines),
                 row_bytes.eq(
-                    _at_most(
-                        loop.n_left * PARAMETER_BYTES + in_set,
+                    _sum_at_most(
+                        loop.n_left << exact_log2(PARAMETER_BYTES),
+                        in_set,
                         config.parameter_lines * config.line_bytes,
                     )
                 ),
@@ -134,7 +137,7 @@ class BLoader(wiring.Component):
                 panel.address.eq(batch_address + offset + k_offset),
                 panel.rows.eq(loop.k_depth),
                 panel.lines.eq(1),
-                row_bytes.eq(_at_most(loop.n_left + in_beat, max(config.bus_bytes, config.columns))),
+                row_bytes.eq(_sum_at_most(loop.n_left, in_beat, max(config.bus_bytes, config.columns))),
             ]
 
         accepted = Signal()
@@ -179,5 +182,8 @@ def _split(value, modulus):
     return (value >> bits) << bits, value[:bits]
 
 
-def _at_most(value, limit):
-    return Mux(value > limit, limit, value)
+def _sum_at_most(value, rest, limit):
+    """The sum of a value and what is less than a power of two, at most that power."""
+    bits = exact_log2(limit)
+    low = value[: bits + 1] + rest
+    return Mux(value[bits + 1 :].any() | (low > limit), limit, low[: bits + 1])

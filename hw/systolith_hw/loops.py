@@ -1,6 +1,6 @@
 """The loop nest over a GEMM's tiles, which every unit walks at its own pace."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -28,7 +28,7 @@ class TileLoop(wiring.Component):
     advance : 1
         Go on to the next iteration.
     k_step : range(max_k_step + 1)
-        Length of a step along K.
+        Length of a step along K; with ``load`` that of the nest that begins.
     m_rows : range(accumulator_rows + 1)
         Rows of this block of M.
     n_columns : range(columns + 1)
@@ -78,8 +78,12 @@ class TileLoop(wiring.Component):
         batch_left = Signal.like(d.batch)
         k_position = Signal.like(d.k)
         n_position = Signal.like(d.n)
-        last_batch = Signal()
         columns = self._config.columns
+
+        # Whether an iteration is the first or the last is known a cycle ahead, from what is left then.
+        first_k, first_n = Signal(init=1), Signal(init=1)
+        last_k, last_n, last_m, last_batch = Signal(init=1), Signal(init=1), Signal(init=1), Signal()
+        single_k, single_n, single_m = Signal(), Signal(), Signal()
 
         with m.If(self.load):
             m.d.sync += [
@@ -90,17 +94,40 @@ class TileLoop(wiring.Component):
                 batch_left.eq(self.dimensions.batch),
                 k_position.eq(0),
                 n_position.eq(0),
+                Cat(first_k, first_n).eq(-1),
+                last_batch.eq(self.dimensions.batch == 1),
             ]
+            for last, single, size, step in (
+                (last_k, single_k, self.dimensions.k, self.k_step),
+                (last_n, single_n, self.dimensions.n, columns),
+                (last_m, single_m, self.dimensions.m, self.dimensions.m_block),
+            ):
+                m.d.sync += Cat(last, single).eq((size <= step).replicate(2))
         with m.Elif(self.advance):
-            m.d.sync += [k_left.eq(k_left - self.k_step), k_position.eq(k_position + self.k_step)]
-            with m.If(self.last_k):
-                m.d.sync += [k_left.eq(d.k), k_position.eq(0)]
-                m.d.sync += [n_left.eq(n_left - columns), n_position.eq(n_position + columns)]
-                with m.If(self.last_n):
-                    m.d.sync += [n_left.eq(d.n), n_position.eq(0)]
-                    m.d.sync += m_left.eq(m_left - d.m_block)
-                    with m.If(self.last_m):
-                        m.d.sync += [m_left.eq(d.m), batch_left.eq(batch_left - 1)]
+            m.d.sync += [
+                k_left.eq(k_left - self.k_step),
+                k_position.eq(k_position + self.k_step),
+                first_k.eq(0),
+                last_k.eq(k_left <= self.k_step << 1),
+            ]
+            with m.If(last_k):
+                m.d.sync += [k_left.eq(d.k), k_position.eq(0), first_k.eq(1), last_k.eq(single_k)]
+                m.d.sync += [
+                    n_left.eq(n_left - columns),
+                    n_position.eq(n_position + columns),
+                    first_n.eq(0),
+                    last_n.eq(n_left <= columns << 1),
+                ]
+                with m.If(last_n):
+                    m.d.sync += [n_left.eq(d.n), n_position.eq(0), first_n.eq(1), last_n.eq(single_n)]
+                    m.d.sync += [m_left.eq(m_left - d.m_block), last_m.eq(m_left <= d.m_block << 1)]
+                    with m.If(last_m):
+                        m.d.sync += [
+                            m_left.eq(d.m),
+                            last_m.eq(single_m),
+                            batch_left.eq(batch_left - 1),
+                            last_batch.eq(batch_left == 2),
+                        ]
 
         m.d.comb += [
             self.m_rows.eq(Mux(self.last_m, m_left, d.m_block)),
@@ -110,12 +137,11 @@ class TileLoop(wiring.Component):
             self.n_left.eq(n_left),
             self.k_position.eq(k_position),
             self.n_position.eq(n_position),
-            self.first_k.eq(k_position == 0),
-            self.first_n.eq(n_position == 0),
-            self.last_k.eq(k_left <= self.k_step),
-            self.last_n.eq(n_left <= columns),
-            self.last_m.eq(m_left <= d.m_block),
-            last_batch.eq(batch_left == 1),
+            self.first_k.eq(first_k),
+            self.first_n.eq(first_n),
+            self.last_k.eq(last_k),
+            self.last_n.eq(last_n),
+            self.last_m.eq(last_m),
             self.last.eq(self.last_k & self.last_n & self.last_m & last_batch),
         ]
         return m

@@ -1,6 +1,6 @@
 """Walks panels row by row and requests their data."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, ceil_log2
@@ -92,7 +92,7 @@ class PanelLoader(wiring.Component):
             m.d.sync += [
                 staged.eq(self.panels.valid),
                 panel_in.eq(self.panels.payload),
-                size.eq(self.panels.payload.lines * self.panels.payload.rows),
+                size.eq(_product(self.panels.payload.lines, self.panels.payload.rows)),
             ]
         with m.If(row_done):
             m.d.sync += [
@@ -113,3 +113,8 @@ class PanelLoader(wiring.Component):
                 next_panel_line.eq(next_panel_line + size),
             ]
         return m
+
+
+def _product(few, many):
+    """The product with a number of few bits, from adders: a multiplier would be far away."""
+    return sum(Mux(bit, many << place, 0) for place, bit in enumerate(few))

@@ -102,14 +102,12 @@ class Requantizer(wiring.Component):
         with m.If(valid[2]):
             m.d.sync += [doubled.eq((product << 1) >> shift_2), plain_3.eq(plain_2)]
 
-        rounded = Signal(product_shape)
-        m.d.comb += rounded.eq((doubled + 1) >> 1)
         with m.If(valid[3]):
             m.d.sync += self.result.eq(
-                _clamp(
-                    Mux(int8[3], rounded, plain_3),
-                    low=Mux(relu[3], 0, Mux(int8[3], -128, -(1 << 31))),
-                    high=Mux(int8[3], 127, (1 << 31) - 1),
+                Mux(
+                    int8[3],
+                    _rounded_int8(doubled, relu=relu[3]),
+                    _clamped_int32(plain_3, relu=relu[3]),
                 )
             )
         return m
@@ -168,5 +166,22 @@ class RequantizerLanes(wiring.Component):
         return m
 
 
-def _clamp(value, *, low, high):
-    return Mux(value < low, low, Mux(value > high, high, value))
+def _rounded_int8(doubled, *, relu):
+    """``clamp((doubled + 1) >> 1)``: what is out of range is so before it is rounded, or becomes 128."""
+    high = doubled[8:-1]
+    rounded = (doubled[:9].as_signed() + 1) >> 1
+    negative = doubled[-1]
+    above = ~negative & (high.any() | doubled[:8].all())
+    below = negative & ~high.all()
+    return Mux(
+        above,
+        127,
+        Mux(negative & relu, 0, Mux(below, -128, rounded[:8].as_signed())),
+    )
+
+
+def _clamped_int32(value, *, relu):
+    """A number of 33 bits clamped to 32."""
+    negative = value[-1]
+    limit = Mux(negative, -(1 << 31), (1 << 31) - 1)
+    return Mux(negative & relu, 0, Mux(negative == value[-2], value[:-1].as_signed(), limit))

@@ -46,10 +46,10 @@ def check(cases, config, max_k_step, seed, *, idle):
             ctx.set(dut.load, 1)
             ctx.set(dut.dimensions, dimensions)
             ctx.set(dut.advance, rng.randrange(2))
+            ctx.set(dut.k_step, k_step)
             await ctx.tick()
             ctx.set(dut.load, 0)
             ctx.set(dut.dimensions, dict.fromkeys(dimensions, 3))
-            ctx.set(dut.k_step, k_step)
             for expected in nest(dimensions, config.columns, k_step):
                 advance = False
                 while not advance:
