@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 
+from systolith_hw.board.sdram import SdramChip, SdramMemory
 from systolith_hw.config import ArrayConfig
 from systolith_hw.vendor import Vendor
 
@@ -31,7 +32,7 @@ class Board:
     clock_hz : int
         The clock that the PLL makes of it.
     memory_bytes : int
-        Device memory on the chip.
+        Device memory.
     array : ArrayConfig
     baud : int
         Of the serial link.
@@ -41,6 +42,8 @@ class Board:
         What the part has, by the resource names of the flow.
     loader : str
         The board's name in openFPGALoader.
+    sdram : SdramChip or None
+        The device memory beside the FPGA; None: it is on the chip.
     """
 
     name: str
@@ -57,6 +60,23 @@ class Board:
     link: str
     capacity: dict
     loader: str
+    sdram: SdramChip | None = None
+
+    def memory(self, *, data_bits, clock_hz):
+        """The device memory, as an AXI4 subordinate.
+
+        Parameters
+        ----------
+        data_bits, clock_hz : int
+
+        Raises
+        ------
+        ValueError
+            If the clock is not one for it.
+        """
+        if self.sdram is None:
+            return self.vendor.ram(memory_bytes=self.memory_bytes, data_bits=data_bits)
+        return SdramMemory(self.sdram, data_bits=data_bits, clock_hz=clock_hz)
 
     def config(self, text=None):
         """A configuration for this board; what the text leaves open is as in its default.

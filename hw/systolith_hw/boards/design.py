@@ -4,6 +4,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, Signal
 from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
+from systolith_hw.board.sdram import SdramPads
 from systolith_hw.board.top import BoardTop
 
 __all__ = ["BoardDesign"]
@@ -23,16 +24,20 @@ class BoardDesign(Elaboratable):
     ------
     ClockError
         If the PLL cannot make the clock.
+    ValueError
+        If the SDRAM cannot have it.
     """
 
     def __init__(self, board, config, *, clock_hz, baud):
         self._vendor = board.vendor
+        self._sdram = board.sdram
         self._pll = board.vendor.pll(board.clock_in_hz, clock_hz)
         self.clock_hz = round(self._pll.output_hz)
         """The clock that is made, rounded to a whole number."""
+        self._memory = board.memory(data_bits=config.axi_data_bits, clock_hz=self.clock_hz)
         self.top = BoardTop(
             config,
-            memory=board.vendor.ram(memory_bytes=board.memory_bytes, data_bits=config.axi_data_bits),
+            memory=self._memory,
             clock_hz=self.clock_hz,
             baud=baud,
             lowering=board.vendor.lowering,
@@ -49,15 +54,26 @@ class BoardDesign(Elaboratable):
             clock_in = buffer.i
         locked = Signal()
         clock = Signal()
-        cells = self._pll.instances(clock_in=clock_in, clock_out=clock, locked=locked)
+        lagging = self._connect_sdram(m, platform) if self._sdram else {}
+        cells = self._pll.instances(clock_in=clock_in, clock_out=clock, locked=locked, **lagging)
         for number, cell in enumerate(cells):
             m.submodules[f"pll_{number}"] = cell
         m.d.comb += ClockSignal().eq(clock)
         m.submodules.reset = ResetSynchronizer(~locked)
 
         m.submodules.board = top = self.top
-        uart = platform.request("uart", 0)
-        m.d.comb += [top.rx.eq(uart.rx.i), uart.tx.o.eq(top.tx)]
+        uart = platform.request("uart", 0, dir="-")
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        m.d.comb += [top.rx.eq(rx.i), tx.o.eq(top.tx)]
         for number in range(len(top.leds)):
-            m.d.comb += platform.request("led", number).o.eq(top.leds[number])
+            m.submodules[f"led_{number}"] = led = io.Buffer("o", platform.request("led", number, dir="-"))
+            m.d.comb += led.o.eq(top.leds[number])
         return m
+
+    def _connect_sdram(self, m, platform):
+        """The SDRAM's pads; what the PLL must be told of its clock."""
+        clock = Signal()
+        port = platform.request("sdram", dir="-")
+        m.submodules.sdram_pads = SdramPads(port, self._memory.pins, clock=clock)
+        return {"lagging": clock, "lag_ns": self._sdram.clock_lag_ns(self.clock_hz)}

@@ -7,6 +7,7 @@ from amaranth_boards.icebreaker import ICEBreakerPlatform
 from amaranth_boards.tang_nano_9k import TangNano9kPlatform
 from amaranth_boards.ulx3s import ULX3S_25F_Platform, ULX3S_85F_Platform
 
+from systolith_hw.board.sdram import IS42S16160G
 from systolith_hw.config import ArrayConfig
 from systolith_hw.vendor import ECP5, GW1N9C, GW2A18C, ICE40UP, SERIES7
 
@@ -21,7 +22,7 @@ KIB = 1024
 def _ulx3s(size, **facts):
     """A Radiona ULX3S, which differ in their part."""
     return Board(
-        name=f"ulx3s-{size.lower()}",
+        name=f"ulx3s-{size.lower()}{'-sdram' if 'sdram' in facts else ''}",
         part=f"LFE5U-{size}-6BG381C",
         platform={"25F": ULX3S_25F_Platform, "85F": ULX3S_85F_Platform}[size],
         vendor=ECP5,
@@ -46,17 +47,17 @@ def _tang_nano(size, **facts):
     )
 
 
-_BOARDS = [
-    _ulx3s(
-        "85F",
-        clock_hz=100_000_000,
-        memory_bytes=128 * KIB,
-        array=ArrayConfig(
-            rows=8, columns=8, a_buffer_lines=2048, b_buffer_lines=256, epilogue_lanes=4, outstanding=16
-        ),
-        baud=1_000_000,
-        capacity={"LUT": 83640, "FF": 83640, "RAM": 208, "DSP": 156},
+_85F = {
+    "array": ArrayConfig(
+        rows=8, columns=8, a_buffer_lines=2048, b_buffer_lines=256, epilogue_lanes=4, outstanding=16
     ),
+    "baud": 1_000_000,
+    "capacity": {"LUT": 83640, "FF": 83640, "RAM": 208, "DSP": 156},
+}
+
+_BOARDS = [
+    _ulx3s("85F", clock_hz=100_000_000, memory_bytes=128 * KIB, **_85F),
+    _ulx3s("85F", clock_hz=90_000_000, memory_bytes=IS42S16160G.memory_bytes, sdram=IS42S16160G, **_85F),
     _ulx3s(
         "25F",
         clock_hz=75_000_000,

@@ -17,6 +17,8 @@ VCO_HZ = (400e6, 800e6)
 VCO_BEST_HZ = 600e6
 DIVIDER_MAX = 128
 MULTIPLIER_BITS = 18
+PHASE_STEPS = 8
+"""Of one period of the oscillator."""
 
 
 class Ecp5Element(ProcessingElement):
@@ -88,7 +90,28 @@ class Ecp5Pll(Pll):
         """The oscillator's own frequency."""
         return self.output_hz * self.output_divider
 
-    def instances(self, *, clock_in, clock_out, locked):
+    def instances(self, *, clock_in, clock_out, locked, lagging=None, lag_ns=0.0):
+        """The cell.
+
+        Parameters
+        ----------
+        clock_in, clock_out, locked
+            As for any PLL.
+        lagging : Signal or None
+            The same clock, so much later.
+        lag_ns : float
+        """
+        phase = self.output_divider // 2
+        second = {}
+        if lagging is not None:
+            lag = round(lag_ns * self.vco_hz / 1e9 * PHASE_STEPS)
+            second = {
+                "p_CLKOS_ENABLE": "ENABLED",
+                "p_CLKOS_DIV": self.output_divider,
+                "p_CLKOS_CPHASE": phase + lag // PHASE_STEPS,
+                "p_CLKOS_FPHASE": lag % PHASE_STEPS,
+                "o_CLKOS": lagging,
+            }
         return [
             Instance(
                 "EHXPLLL",
@@ -108,7 +131,7 @@ class Ecp5Pll(Pll):
                 p_CLKFB_DIV=self.feedback_divider,
                 p_CLKOP_ENABLE="ENABLED",
                 p_CLKOP_DIV=self.output_divider,
-                p_CLKOP_CPHASE=self.output_divider // 2,
+                p_CLKOP_CPHASE=phase,
                 p_CLKOP_FPHASE=0,
                 i_CLKI=clock_in,
                 i_CLKFB=clock_out,
@@ -123,6 +146,7 @@ class Ecp5Pll(Pll):
                 i_ENCLKOP=C(0),
                 o_CLKOP=clock_out,
                 o_LOCK=locked,
+                **second,
             )
         ]
 
