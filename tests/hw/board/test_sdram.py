@@ -1,10 +1,13 @@
 import dataclasses
 import random
+import re
 
 import pytest
 from hw.board.sdram_chip import ChipModel, attach
 from hw.streams import STALLS, simulate, ticks
 from systolith_hw.board.sdram import IS42S16160G, SdramMemory
+from systolith_hw.boards.build import emit
+from systolith_hw.boards.table import find_board
 
 QUICK = dataclasses.replace(IS42S16160G, power_up_ns=1000)
 SMALL = dataclasses.replace(QUICK, row_bits=11, column_bits=5, refresh_ns=64_000_000 // 4)
@@ -205,3 +208,18 @@ def test_clock_lag(clock_mhz):
     end = lag + chip.cas_latency * period + chip.oh_ns + pads
     sampled = (chip.cas_latency + 1) * period
     assert begin + 3 <= sampled <= end - 3
+
+
+def test_board(tmp_path):
+    """A board with SDRAM has its pins, registers in their pads, and a clock for the chip."""
+    board = find_board("ulx3s-85f-sdram")
+    config = board.config("2x2")
+    emit(board, config, tmp_path, clock_hz=board.clock_hz)
+    pins = set(re.findall(r'LOCATE COMP "(sdram_0__\w+(?:\[\d+\])?)', (tmp_path / "top.lpf").read_text()))
+    outputs, both, clock = 1 + 4 + 2 + 13 + 2, 16, 1
+    assert len(pins) == outputs + both + clock
+    design = (tmp_path / "top.il").read_text()
+    # Of the level, and of whether it is driven.
+    assert len(re.findall(r"cell \\OFS1P3DX ", design)) == 2 * (outputs + both)
+    assert len(re.findall(r"cell \\IFS1P3DX ", design)) == both
+    assert "connect \\CLKOS " in design

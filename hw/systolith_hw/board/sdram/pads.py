@@ -5,8 +5,6 @@ from amaranth.lib import io
 
 __all__ = ["SdramPads"]
 
-OUTPUTS = ("clk_en", "cs", "ras", "cas", "we", "ba", "a", "dqm")
-
 
 class SdramPads(Elaboratable):
     """A register in every pad but the clock's.
@@ -21,6 +19,8 @@ class SdramPads(Elaboratable):
         The chip's.
     """
 
+    OUTPUTS = ("clk_en", "cs", "ras", "cas", "we", "ba", "a", "dqm")
+
     def __init__(self, port, pins, *, clock):
         self._port = port
         self._pins = pins
@@ -28,7 +28,7 @@ class SdramPads(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        for name in OUTPUTS:
+        for name in self.OUTPUTS:
             m.submodules[name] = buffer = io.FFBuffer("o", getattr(self._port, name))
             m.d.comb += buffer.o.eq(getattr(self._pins, name))
         m.submodules.dq = dq = io.FFBuffer("io", self._port.dq)
