@@ -80,7 +80,7 @@ class Engine:
         Parameters
         ----------
         a : Quantized
-            (…, M, K), one scale per row; of activations times ``weight.factors``.
+            (…, M, K), one scale per row; of rotated activations.
         weight : ResidentWeight
             (N, K).
         bias : Tensor or None

@@ -3,6 +3,7 @@
 import torch
 
 from .quantize import check_float32, quantize
+from .rotation import rotate_activations
 
 __all__ = ["Site", "inference_only"]
 
@@ -74,7 +75,7 @@ class Site:
     def linear(self, x, weight, bias, *, rows=None, transposed=False, part=None):
         """``x · weightᵀ + bias`` with int8 operands: per-token activations, per-output-channel weights.
 
-        Both are equalized along K before they are quantized; see :func:`~.weights.equalization`.
+        Both are rotated along K before they are quantized; see :mod:`.rotation`.
 
         Parameters
         ----------
@@ -112,7 +113,7 @@ class Site:
         check_float32(x, self._input)
         tokens = x if x.dim() > 1 else x.unsqueeze(0)
         result = self.engine.linear(
-            quantize(tokens * resident.factors, dim=-1, what=self._input),
+            quantize(rotate_activations(tokens), dim=-1, what=self._input),
             resident,
             bias,
             label=self.label if part is None else f"{self.label}.{part}",

@@ -63,15 +63,15 @@ def test_embeddings_do_not_depend_on_the_batch(minilm):
 
 
 def test_accuracy(minilm, wide_golden):
-    """The floor of the project: 0.98 each and 0.995 on average."""
+    """The floor of the project is 0.98 each and 0.995 on average."""
     verifier = Verifier()
     encoder = offload(minilm.encoder, device=wide_golden, verifier=verifier)
     ours = torch.cat([minilm.embed([sentence], encoder=encoder) for sentence in SENTENCES])
     wanted = torch.cat([minilm.embed([sentence]) for sentence in SENTENCES])
     cosines = (ours * wanted).sum(-1)
     assert len(set(SENTENCES)) == 20
-    assert cosines.min() >= 0.98
-    assert cosines.mean() >= 0.995
+    assert cosines.min() >= 0.995
+    assert cosines.mean() >= 0.999
     assert verifier.bit_exact
     assert verifier.checked == 20 * 6 * 8
 
@@ -90,15 +90,15 @@ def test_accuracy_on_rtl(minilm, open_shared):
     assert verifier.checked == 6 * 8
     assert verifier.macs == device.trace.macs
     assert device.trace.cycles >= device.trace.roofline_cycles
-    assert cosine.item() >= 0.98
+    assert cosine.item() >= 0.995
 
 
 def test_accuracy_as_one_batch(minilm, wide_golden):
     encoder = offload(minilm.encoder, device=wide_golden)
     wide_golden.trace.clear()
     cosines = (minilm.embed(SENTENCES, encoder=encoder) * minilm.embed(SENTENCES)).sum(-1)
-    assert cosines.min() >= 0.98
-    assert cosines.mean() >= 0.995
+    assert cosines.min() >= 0.995
+    assert cosines.mean() >= 0.999
     assert len(wide_golden.trace) == 6 * 8
     assert {record.batch for record in wide_golden.trace} == {1, 20 * 12}
 
