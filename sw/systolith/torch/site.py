@@ -46,6 +46,7 @@ class Site:
         self.engine = engine
         self.label = label
         self._held = {}
+        self._parts = {}
         self._input = f"the input of {label}"
         self._weight = f"the weight of {label}"
 
@@ -56,6 +57,12 @@ class Site:
         raise TypeError(
             "an offloaded model holds an open device and cannot be pickled: save its state_dict()"
         )
+
+    def part(self, name):
+        """The site of a part of this module: one, however often it is asked for."""
+        if name not in self._parts:
+            self._parts[name] = Site(self.engine, f"{self.label}.{name}")
+        return self._parts[name]
 
     def hold(self, weight, *, rows=None, transposed=False, part=None):
         """The resident weight of a parameter of this module, held for ``part`` until it changes.
@@ -71,6 +78,8 @@ class Site:
         for resident in self._held.values():
             self.engine.forget(resident)
         self._held.clear()
+        for part in self._parts.values():
+            part.forget()
 
     def linear(self, x, weight, bias, *, rows=None, transposed=False, part=None):
         """``x · weightᵀ + bias`` with int8 operands: per-token activations, per-output-channel weights.
@@ -119,3 +128,34 @@ class Site:
             label=self.label if part is None else f"{self.label}.{part}",
         )
         return result if x.dim() > 1 else result.squeeze(0)
+
+    def product(self, a, b, *, b_layout):
+        """``A · B`` of tensors that are both computed, each quantized along K as it comes.
+
+        Parameters
+        ----------
+        a : Tensor
+            (…, M, K) float32.
+        b : Tensor
+            (…, N, K) float32 with ``b_layout="nk"`` or (…, K, N) with ``"kn"``. Batch dimensions broadcast.
+        b_layout : str
+
+        Returns
+        -------
+        Tensor
+            (…, M, N) float32.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an operand has another dtype or size, or holds NaN or infinity.
+        """
+        return inference_only(lambda: self._product(a, b, b_layout), a, b)
+
+    def _product(self, a, b, b_layout):
+        return self.engine.product(
+            quantize(a, dim=-1, what=f"the first operand of {self.label}"),
+            quantize(b, dim=-1 if b_layout == "nk" else -2, what=f"the second operand of {self.label}"),
+            b_layout=b_layout,
+            label=self.label,
+        )

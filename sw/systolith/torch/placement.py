@@ -1,0 +1,149 @@
+"""What of a model runs where: asked of the model itself."""
+
+import inspect
+
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from .backend import compiled_rows
+from .replace import replacements
+from .report import DEVICE, HOST, Report, Row
+
+__all__ = ["report", "unreplaced"]
+
+PACKED = "weight packed once"
+ATTENTION = "both products; softmax on the host"
+
+KEPT = {
+    nn.modules.conv._ConvNd: "a convolution",
+    nn.RNNBase: "a recurrence",
+    nn.RNNCellBase: "a recurrence",
+    nn.Bilinear: "a bilinear form",
+    nn.Linear: "a subclass with a forward of its own",
+    nn.MultiheadAttention: "a subclass with a forward of its own",
+}
+"""Kinds of modules that multiply matrices and are not replaced, to why."""
+
+
+def unreplaced(module):
+    """Why a module multiplies matrices on the host; None if it does not, or is replaced."""
+    classes = replacements()
+    if type(module) in classes or type(module) in classes.values():
+        return None
+    return next((why for kind, why in KEPT.items() if isinstance(module, kind)), None)
+
+
+def _attends(module):
+    """Whether a module of transformers computes attention through the attention interface."""
+    code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
+    return code is not None and "ALL_ATTENTION_FUNCTIONS" in code.co_names
+
+
+def _module_rows(model):
+    classes = tuple(replacements().values())
+    for name, module in model.named_modules():
+        name = name or type(module).__name__
+        why = unreplaced(module)
+        if isinstance(module, classes):
+            what = PACKED if not isinstance(module, nn.MultiheadAttention) else f"projections and {ATTENTION}"
+            yield Row(name, type(module).__name__.removeprefix("Offloaded"), DEVICE, what)
+        elif why is not None:
+            yield Row(name, type(module).__name__, HOST, why)
+        elif "_systolith" in module.__dict__ and _attends(module):
+            yield Row(name, type(module).__name__, DEVICE, ATTENTION)
+
+
+def _device(model):
+    return next(
+        module._systolith.engine.device for module in model.modules() if "_systolith" in module.__dict__
+    )
+
+
+def _device_macs(rows, records):
+    """The rows with what the device's records say; a row of its own for a record that belongs to none."""
+    macs = dict.fromkeys((row.where for row in rows if row.place == DEVICE), 0)
+    for record in records:
+        name = record.label
+        while name not in macs and "." in name:
+            name = name.rpartition(".")[0]
+        macs[name] = macs.get(name, 0) + record.macs
+    return [row._replace(macs=macs[row.where]) if row.place == DEVICE else row for row in rows]
+
+
+def _host_rows(rows, counts, root):
+    """The rows, and one for each operator that was seen to multiply on the host.
+
+    ``counts`` are those of the flop counter, whose modules count what happens in their children, too. What
+    replaced modules do on the host is part of the quantization.
+    """
+    replaced = {row.where for row in rows if row.place == DEVICE and row.why != ATTENTION}
+    known = {row.where: row for row in rows if row.place == HOST}
+    own = {name: dict(operators) for name, operators in counts.items() if name != "Global"}
+    for name, operators in counts.items():
+        parent = name
+        while "." in parent:
+            parent = parent.rpartition(".")[0]
+            if parent in own:
+                for kind, flops in operators.items():
+                    own[parent][kind] -= flops
+                break
+    seen = []
+    for name, operators in own.items():
+        where = name.removeprefix(root).lstrip(".") or root
+        for kind, flops in operators.items():
+            if not flops or where in replaced:
+                continue
+            if where in known:
+                seen.append(known.pop(where)._replace(macs=flops // 2))
+            else:
+                kind = kind.__name__.strip("_")
+                why = "in the module's own code, which torch.compile reaches"
+                seen.append(Row(where, kind, HOST, why, flops // 2))
+    return [row for row in rows if row.place == DEVICE] + list(known.values()) + seen
+
+
+def report(model, *args, **kwargs):
+    """Tell what of a model runs on the device, what on the host, and why.
+
+    Parameters
+    ----------
+    model : Module
+        From :func:`~systolith.torch.offload`; or compiled with ``backend="systolith"``, and called at least
+        once since.
+    *args, **kwargs
+        Inputs with which to call an offloaded model: its multiply-accumulates are then counted, and
+        operators that its modules call by themselves are found. What quantizing costs is left out.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is not a module, or inputs are given for a compiled one.
+    ValueError
+        If it is neither offloaded nor compiled, or was not called yet.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
+    offloaded = any("_systolith" in module.__dict__ for module in model.modules())
+    if not offloaded:
+        rows = compiled_rows(model)
+        if not rows:
+            raise ValueError(
+                f'this {type(model).__name__} is neither offloaded nor compiled with backend="systolith", '
+                "or it was compiled but not called yet"
+            )
+        if args or kwargs:
+            raise TypeError("the report on a compiled model takes no inputs: call the model before")
+        return Report(rows)
+    rows = list(_module_rows(model))
+    if not args and not kwargs:
+        return Report(rows)
+    device = _device(model)
+    start = len(device.trace)
+    with FlopCounterMode(display=False) as counter:
+        model(*args, **kwargs)
+    rows = _device_macs(rows, list(device.trace)[start:])
+    return Report(_host_rows(rows, counter.get_flop_counts(), type(model).__name__))
