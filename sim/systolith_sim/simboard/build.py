@@ -15,6 +15,7 @@ __all__ = ["build_board"]
 
 LIBRARY = "libboard.so"
 HARNESS = Path(__file__).with_name("harness.cpp")
+SDRAM_CHIP = Path(__file__).with_name("sdram_chip.v")
 VERILATOR_FLAGS = [
     *("--cc", "--top-module", "board", "--prefix", "Vboard", "--Mdir", ".", "--make", "json"),
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "--timescale", "1ns/1ns"),
@@ -64,7 +65,7 @@ def build_board(setup, *, cache=None, progress=None):
         _build(_emit(setup), folder, toolchain=toolchain)
 
     flags = [*VERILATOR_FLAGS, *COMPILER_FLAGS, *LINKER_FLAGS, FAST, SLOW]
-    sources = [source.read_bytes() for source in (HARNESS, Path(__file__))]
+    sources = [source.read_bytes() for source in (HARNESS, SDRAM_CHIP, Path(__file__))]
     key = digest(design_key(setup), toolchain.identity, *flags, *sources)
     return store.fetch("board", key, build) / LIBRARY
 
@@ -73,19 +74,29 @@ def _emit(setup):
     # Amaranth takes half a second to load: only for what is not in the cache.
     from amaranth.back import verilog  # noqa: PLC0415
     from systolith_hw.board import BoardTop  # noqa: PLC0415
-    from systolith_hw.board.ram import OnChipRam  # noqa: PLC0415
 
     from systolith_sim.loops import LOOPS, loop_source  # noqa: PLC0415
 
     board = BoardTop(
         setup.config,
-        memory=OnChipRam(memory_bytes=setup.memory_bytes, data_bits=setup.config.axi_data_bits),
+        memory=_memory(setup),
         clock_hz=setup.clock_hz,
         baud=setup.baud,
         lowering=LOOPS,
     )
     text = verilog.convert(board, name="board", emit_src=False, strip_internal_attrs=True)
-    return _ZERO.sub("", text) + loop_source(setup.config)
+    return _ZERO.sub("", text) + loop_source(setup.config) + SDRAM_CHIP.read_text(encoding="utf-8")
+
+
+def _memory(setup):
+    from systolith_hw.board.ram import OnChipRam  # noqa: PLC0415
+
+    from .sdram import SimulatedSdram  # noqa: PLC0415
+
+    data_bits = setup.config.axi_data_bits
+    if setup.sdram is None:
+        return OnChipRam(memory_bytes=setup.memory_bytes, data_bits=data_bits)
+    return SimulatedSdram(setup.sdram, data_bits=data_bits, clock_hz=setup.clock_hz)
 
 
 def _build(verilog, folder, *, toolchain):

@@ -1,9 +1,15 @@
 """What a simulated board is made of."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 from systolith_hw import ArrayConfig
 from systolith_hw.baud import DEFAULT_BAUD
+
+if TYPE_CHECKING:
+    from systolith_hw.board.sdram import SdramChip
 
 __all__ = ["BoardSetup"]
 
@@ -16,32 +22,39 @@ class BoardSetup:
     ----------
     config : ArrayConfig
     memory_bytes : int
-        A multiple of 4096, at most 4 MiB: a board has it on the chip.
+        On the chip: a multiple of 4096, at most 4 MiB. Not used if there is an SDRAM.
     baud : int
         Bits per second of the serial line.
     clock_hz : int or None
         The clock. ``None``: four cycles per bit, the fastest line that a board can have; a simulation spends
         most of its cycles on the line.
+    sdram : SdramChip or None
+        The device memory beside the FPGA. None: it is on the chip.
 
     Raises
     ------
     ValueError
-        If the memory is too large.
+        If the memory is too large, or the clock is not one for the SDRAM.
     """
 
     config: ArrayConfig
     memory_bytes: int = 1 << 16
     baud: int = DEFAULT_BAUD
     clock_hz: int | None = None
+    sdram: SdramChip | None = None
 
     def __post_init__(self):
-        if self.memory_bytes > MEMORY_MAX_BYTES:
+        if self.sdram is not None:
+            object.__setattr__(self, "memory_bytes", self.sdram.memory_bytes)
+        elif self.memory_bytes > MEMORY_MAX_BYTES:
             raise ValueError(
                 f"memory_bytes of a simulated board must be at most {MEMORY_MAX_BYTES}, "
                 f"not {self.memory_bytes}"
             )
         if self.clock_hz is None:
             object.__setattr__(self, "clock_hz", 4 * self.baud)
+        if self.sdram is not None:
+            self.sdram.check_clock(self.clock_hz)
 
     def __str__(self):
         return f"{self.config}, {self.memory_bytes} bytes, {self.clock_hz} Hz, {self.baud} baud"
