@@ -13,6 +13,9 @@ PADS_NS = 5
 
 COMMAND_MARGIN_NS = 3
 
+REFRESH_INTERVAL_MIN_CYCLES = 25
+"""At low clocks a refresh, with closing a row and opening it again, takes less than half of this."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SdramChip:
@@ -72,7 +75,7 @@ class SdramChip:
         ------
         ValueError
         """
-        lowest = math.ceil(1e9 * 100 / self.refresh_interval_ns)
+        lowest = math.ceil(1e9 * REFRESH_INTERVAL_MIN_CYCLES / self.refresh_interval_ns)
         if not lowest <= clock_hz <= self.clock_max_hz:
             raise ValueError(
                 f"the SDRAM's clock must be from {lowest} to {self.clock_max_hz} Hz, not {clock_hz}"
