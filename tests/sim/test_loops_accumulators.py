@@ -1,8 +1,8 @@
 """The accumulators' loop form beside its definition, in one model that drives both at random.
 
-Sums are made in several passes over one half, its rows in turn and with pauses, while rows of the other half are
-read; now and then both are reset with accesses under way. The model ends with an error in the first cycle that
-differs, and raises its interrupt when it has compared enough.
+Sums are made in several passes over one half, its rows in turn and with pauses, while rows of the other half
+are read; now and then both are reset with accesses under way. The model ends with an error in the first cycle
+that differs, and raises its interrupt when it has compared enough.
 """
 
 import pytest
