@@ -15,6 +15,7 @@ from systolith_hw.manifest import MANIFEST_NAME, Manifest
 from .design import BoardDesign
 from .fit import check_fit, check_used
 from .flow import FLOWS, NETLIST, PLACED, REPORT
+from .pictures import draw_pictures
 from .report import Report, read_report
 from .tools import FlowError, ToolFailedError
 
@@ -188,6 +189,13 @@ def build(
             folder=folder,
         )
         _keep(work, folder, seed)
+        draw_pictures(
+            folder / PLACED,
+            folder,
+            table={name: (used, best.report.available[name]) for name, used in best.report.used.items()},
+            kinds=flow.resources,
+            title=f"{board.name}, array {config.rows}×{config.columns}",
+        )
         if best.report.margin < 1 and not allow_timing_failure:
             raise TimingError(_too_slow(best), best)
         tell("packing the bitstream")

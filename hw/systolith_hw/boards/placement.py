@@ -87,9 +87,8 @@ class Placement:
         -------
         dict of str to dict of str to int
         """
-        counts = collections.Counter((cell.kind, cell.group) for cell in self.cells)
         return {
-            name: {group: count for (kind, group), count in counts.items() if kind == wanted}
+            name: dict(collections.Counter(cell.group for cell in self.cells if _is_kind(cell, wanted)))
             for name, wanted in kinds.items()
         }
 
@@ -141,6 +140,11 @@ def read_placement(file):
     return Placement(
         cells=cells, columns=columns, rows=rows, y_upwards=settings.get("arch.name", "") == "ice40"
     )
+
+
+def _is_kind(cell, wanted):
+    """Whether a cell is of what a resource counts; Gowin's places tell, which take cells of several types."""
+    return cell.kind == wanted or cell.place.rstrip("0123456789") == wanted.rstrip("0123456789")
 
 
 def _bels(cells):

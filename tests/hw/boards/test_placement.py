@@ -132,6 +132,18 @@ def test_shares(write):
     assert shares == {"LUT": {LINK: 1, ELEMENTS: 2}, "DSP": {ELEMENTS: 1}, "RAM": {}}
 
 
+def test_shares_by_place(write):
+    """Gowin's lookup tables have a type for each size."""
+    cells = {
+        "board.bridge.a": cell("LUT2", "X1Y1/LUT7"),
+        "board.bridge.b": cell("LUT4", "X1Y1/LUT0"),
+        "board.bridge.c": cell("DFFR", "X1Y1/DFF0"),
+        "board.bridge.d": cell("DP", "X1Y1/BSRAM"),
+    }
+    kinds = {"LUT": "LUT4", "FF": "DFF", "RAM": "BSRAM"}
+    assert read_placement(write(cells)).shares(kinds) == {"LUT": {LINK: 2}, "FF": {LINK: 1}, "RAM": {LINK: 1}}
+
+
 def test_logic_pixels(write):
     cells = {
         "board.bridge.a": cell("LUT", "X1/Y0/SLICEB.K1"),
