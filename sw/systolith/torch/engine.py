@@ -4,6 +4,7 @@ import weakref
 
 import torch
 
+from .prequantized import stored
 from .weights import ResidentWeight
 
 __all__ = ["Engine"]
@@ -55,10 +56,12 @@ class Engine:
             raise ValueError(f"{what} was made under torch.inference_mode(), which hides its changes")
         # load_state_dict and optimizers raise the version; .to() and assignments to .data move the storage;
         # what is written through .data, .detach() or NumPy shows nowhere
-        key = (id(parameter), parameter._version, parameter.data_ptr(), parameter.dtype, rows, transposed)
+        held = stored(parameter)
+        key = (id(parameter), held._version, held.data_ptr(), parameter.dtype, rows, transposed)
         resident = self._resident.get(key)
         if resident is None:
-            weight = parameter.detach()
+            # of torchao's tensors, no view can be had under torch.inference_mode()
+            weight = parameter.detach() if held is parameter else parameter
             if transposed:
                 weight = weight.t()
             if rows is not None:
@@ -80,7 +83,7 @@ class Engine:
         Parameters
         ----------
         a : Quantized
-            (…, M, K), one scale per row; of rotated activations.
+            (…, M, K), one scale per row; of activations that ``weight`` has prepared.
         weight : ResidentWeight
             (N, K).
         bias : Tensor or None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import fx, nn
 
+from .prequantized import int8_weight, stored
 from .report import DEVICE, HOST, Row
 from .site import Site
 
@@ -143,6 +144,8 @@ class Rewriter:
         if node.target not in VIEWS or not isinstance(viewed, fx.Node) or viewed not in self._parameters:
             return
         source, value = self._parameters[viewed]
+        if isinstance(value, torch.Tensor) and stored(value) is not value:
+            return
         if any(isinstance(argument, fx.Node) for argument in (*node.args[1:], *node.kwargs.values())):
             return
         with torch.no_grad():
@@ -171,6 +174,7 @@ class Rewriter:
             return None
         _, parameter = self._parameters[source]
         if view is parameter:
+            self._check_quantized(parameter, transposed)
             return Weight(source, None, transposed)
         if parameter.dim() != 2:
             return None
@@ -182,6 +186,14 @@ class Rewriter:
                 rows = None if matrix.shape == whole.shape else (first, first + matrix.shape[0])
                 return Weight(source, rows, flipped)
         return None
+
+    def _check_quantized(self, parameter, transposed):
+        try:
+            quantized = int8_weight(parameter, "its weight")
+        except (TypeError, ValueError) as error:
+            raise Stay(str(error)) from None
+        if quantized is not None and transposed:
+            raise Stay("its weight is quantized by input feature, not by output channel")
 
     def pack(self, site, weight, part=None):
         """Put a weight into device memory now."""

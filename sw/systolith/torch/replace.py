@@ -7,10 +7,11 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from .linear import OffloadedLinear
 from .multihead import OffloadedMultiheadAttention
+from .prequantized import int8_weight
 from .quantize import check_float32
 from .site import Site
 
-__all__ = ["check_weights", "disable_fast_path", "replace", "replacements"]
+__all__ = ["check_weights", "disable_fast_path", "replace", "replacements", "restore"]
 
 PARTS = {
     "weight": None,
@@ -47,7 +48,7 @@ def check_weights(module, name):
         check_float32(parameter, parameter_name)
         if parameter.numel() == 0:
             raise ValueError(f"{parameter_name} has no elements: its shape is {tuple(parameter.shape)}")
-        if not parameter.detach().isfinite().all():
+        if int8_weight(parameter, parameter_name) is None and not parameter.detach().isfinite().all():
             raise ValueError(f"{parameter_name} holds NaN or infinity")
 
 
@@ -71,10 +72,15 @@ def replace(module, cls, *, engine, label, undo):
         weight = getattr(module, weight_name, None)
         if weight is not None:
             site.hold(weight, transposed=cls.transposed, part=part)
-    undo.callback(setattr, module, "__class__", type(module))
-    undo.callback(module.__dict__.pop, "_systolith")
+    undo.callback(restore, module, type(module))
     module._systolith = site
     module.__class__ = cls
+
+
+def restore(module, cls):
+    """Make an offloaded module what it was, of class ``cls``."""
+    module.__class__ = cls
+    del module._systolith
 
 
 def disable_fast_path(module, undo):

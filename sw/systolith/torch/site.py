@@ -3,7 +3,6 @@
 import torch
 
 from .quantize import check_float32, quantize
-from .rotation import rotate_activations
 
 __all__ = ["Site", "inference_only"]
 
@@ -84,7 +83,8 @@ class Site:
     def linear(self, x, weight, bias, *, rows=None, transposed=False, part=None):
         """``x · weightᵀ + bias`` with int8 operands: per-token activations, per-output-channel weights.
 
-        Both are rotated along K before they are quantized; see :mod:`.rotation`.
+        Both are rotated along K before they are quantized, see :mod:`.rotation`, unless torchao has quantized
+        the weight already.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class Site:
         check_float32(x, self._input)
         tokens = x if x.dim() > 1 else x.unsqueeze(0)
         result = self.engine.linear(
-            quantize(rotate_activations(tokens), dim=-1, what=self._input),
+            quantize(resident.prepare(tokens), dim=-1, what=self._input),
             resident,
             bias,
             label=self.label if part is None else f"{self.label}.{part}",

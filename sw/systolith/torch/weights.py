@@ -4,8 +4,9 @@ import torch
 
 from systolith.operands import PackedWeight
 
+from .prequantized import int8_weight
 from .quantize import check_float32, quantize
-from .rotation import rotate_weight
+from .rotation import rotate_activations, rotate_weight
 
 __all__ = ["ResidentWeight"]
 
@@ -13,7 +14,7 @@ __all__ = ["ResidentWeight"]
 class ResidentWeight:
     """A weight, quantized per output channel and resident in device memory for as long as this object lives.
 
-    It is rotated along K first; see :mod:`.rotation`.
+    It is rotated along K first, see :mod:`.rotation`, unless torchao has quantized it already.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ class ResidentWeight:
     Members
     -------
     packed : PackedWeight
-        (N, K) int8, to be multiplied with activations that are rotated.
+        (N, K) int8, to be multiplied with activations that went through :meth:`prepare`.
     values : ndarray or None
         The same on the host.
     scale : Tensor
@@ -40,8 +41,18 @@ class ResidentWeight:
     def __init__(self, parameter, weight, *, device, keep_values, what):
         check_float32(weight, what)
         self.parameter = parameter
-        quantized = quantize(rotate_weight(weight), dim=-1, what=what)
-        values = quantized.values.to(torch.int8).numpy()
+        self._given = int8_weight(weight, what)
+        if self._given is None:
+            values, scale = quantize(rotate_weight(weight), dim=-1, what=what)
+        else:
+            values, scale, _ = self._given
+        values = values.to(torch.int8).numpy()
         self.packed = PackedWeight(values, device=device, b_layout="nk")
         self.values = values if keep_values else None
-        self.scale = quantized.scale.flatten()
+        self.scale = scale.flatten()
+
+    def prepare(self, x):
+        """Activations as this weight wants them before they are quantized: (…, K) float32, as ``x``."""
+        if self._given is None:
+            return rotate_activations(x)
+        return x if self._given.factors is None else x * self._given.factors

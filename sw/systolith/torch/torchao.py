@@ -1,0 +1,83 @@
+"""``torchao.quantization.quantize_(model, SystolithConfig(device=device))``."""
+
+import contextlib
+import dataclasses
+import weakref
+
+from torchao.core.config import AOBaseConfig
+from torchao.quantization import register_quantize_module_handler
+
+from systolith.device import check_device
+
+from .engine import Engine
+from .offload import offload
+from .replace import check_weights, replace, replacements, restore
+from .verify import Verifier
+
+__all__ = ["SystolithConfig"]
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class SystolithConfig(AOBaseConfig):
+    """What torchao's ``quantize_`` is given to have a model's linear layers run on a device.
+
+    .. code-block:: python
+
+        quantize_(model, SystolithConfig(device=device))
+
+    converts every ``nn.Linear``, in place, as :func:`~systolith.torch.offload` does. With
+    ``filter_fn=lambda module, name: not name`` it is handed the whole model and converts attention, too.
+    Layers that torchao has quantized to int8 keep their integers. A config is for one model: if a layer
+    cannot be converted, every layer that was converted with it before is as it was.
+
+    Parameters
+    ----------
+    device : Device
+        Open; it must stay open as long as the model is used.
+    verifier : Verifier or None
+        Compares every product with the golden arithmetic as it runs.
+
+    Raises
+    ------
+    TypeError
+        If ``device`` is not a device.
+    """
+
+    device: object
+    verifier: Verifier | None = None
+
+    def __post_init__(self):
+        check_device(self.device)
+        self._engine = Engine(self.device, self.verifier)
+        self._converted = []
+
+    def convert(self, module):
+        """Convert a module: itself, or everything in it if it is of a kind that is not replaced."""
+        site = module.__dict__.get("_systolith")
+        if site is not None and site.engine is self._engine:
+            return module
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._restore)
+            cls = replacements().get(type(module))
+            if cls is None:
+                offload(module, device=self.device, inplace=True, verifier=self.verifier)
+            else:
+                kind = type(module)
+                label = f"{kind.__name__}.{len(self._converted)}"
+                check_weights(module, label)
+                replace(module, cls, engine=self._engine, label=label, undo=undo)
+                self._converted.append((weakref.ref(module), kind))
+            undo.pop_all()
+        return module
+
+    def _restore(self):
+        while self._converted:
+            reference, kind = self._converted.pop()
+            module = reference()
+            if module is not None:
+                restore(module, kind)
+
+
+@register_quantize_module_handler(SystolithConfig)
+def _convert(module, config):
+    return config.convert(module)
