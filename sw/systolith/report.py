@@ -93,23 +93,34 @@ def _shape(record):
     return record.batch, record.m, record.k, record.n, record.b_layout
 
 
-def rows(trace):
+def _kind(trace):
+    """The shape of a trace's GEMMs; a size in which they differ is told as the least and the largest."""
+    batch, m, k, n = (
+        _sizes({getattr(record, name) for record in trace}) for name in ("batch", "m", "k", "n")
+    )
+    kind = f"{m}×{k}×{n} {trace[0].b_layout.name.lower()}"
+    return kind if batch == "1" else f"{batch} × {kind}"
+
+
+def _sizes(values):
+    return str(*values) if len(values) == 1 else f"{min(values)}…{max(values)}"
+
+
+def rows(trace, *, key=_shape):
     """One row per GEMM shape and layout of B, the shapes with the most multiply-accumulates first.
 
     Parameters
     ----------
     trace : Trace
+    key : callable
+        From a record to what it is grouped by, unless that is its shape; of a group, all B have one layout.
 
     Returns
     -------
     list of Row
     """
-    groups = trace.groups(_shape)
-    result = []
-    for (batch, m, k, n, b_layout), group in groups.items():
-        kind = f"{m}×{k}×{n} {b_layout.name.lower()}"
-        result.append(_row(f"{batch} × {kind}" if batch > 1 else kind, group))
-    return sorted(result, key=lambda row: row.macs, reverse=True)
+    groups = trace.groups(key).values()
+    return sorted((_row(_kind(group), group) for group in groups), key=lambda row: row.macs, reverse=True)
 
 
 def total(trace):

@@ -1,6 +1,7 @@
 """What uses the simulation: the simulated targets, the emitted design, and checks of both."""
 
-from .design import cache_folder, emit_verilog
+from .cache import cache_folder, fetch_cached
+from .design import emit_verilog
 from .rtl import SimulatedDevice
 from .timing import memory_timing
 from .transport import SimulatorTransport
@@ -11,6 +12,7 @@ __all__ = [
     "SimulatorTransport",
     "cache_folder",
     "emit_verilog",
+    "fetch_cached",
     "memory_timing",
     "verify_cycles",
     "verify_lowering",

