@@ -38,7 +38,7 @@ class ALoader(wiring.Component):
             {
                 "jobs": In(stream.Signature(self.job_layout(config))),
                 "requests": Out(stream.Signature(RowRequest(config))),
-                "order": Out(Order()),
+                "order": Out(Order(config)),
                 "free": In(bits_for(depth)),
                 "reserve": Out(bits_for(depth)),
                 "busy": Out(1),

@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
 from .axi import BOUNDARY_BYTES
-from .config import ADDRESS_BITS
 
 __all__ = ["BurstSplitter", "Transfer"]
 
@@ -14,8 +13,8 @@ __all__ = ["BurstSplitter", "Transfer"]
 class Transfer(data.StructLayout):
     """Consecutive beats from an aligned address."""
 
-    def __init__(self, *, max_beats):
-        super().__init__({"address": ADDRESS_BITS, "beats": bits_for(max_beats)})
+    def __init__(self, *, address_bits, max_beats):
+        super().__init__({"address": address_bits, "beats": bits_for(max_beats)})
 
 
 class BurstSplitter(wiring.Component):
@@ -23,6 +22,7 @@ class BurstSplitter(wiring.Component):
 
     Parameters
     ----------
+    address_bits : int
     bus_bytes : int
     max_beats : int
         Of a transfer; at most 256 and at most 4 KiB.
@@ -40,9 +40,9 @@ class BurstSplitter(wiring.Component):
     One cycle.
     """
 
-    def __init__(self, *, bus_bytes, max_beats):
+    def __init__(self, *, address_bits, bus_bytes, max_beats):
         self._bus_bytes = bus_bytes
-        layout = Transfer(max_beats=max_beats)
+        layout = Transfer(address_bits=address_bits, max_beats=max_beats)
         super().__init__(
             {
                 "transfers": In(stream.Signature(layout)),

@@ -4,7 +4,6 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .config import ADDRESS_BITS
 from .counters import CounterLayout
 from .descriptor import COMPLETION_FIELDS, RECORD_BYTES, Code
 from .descriptor_fetch import InFlight, slot_address
@@ -44,11 +43,11 @@ class Completion(wiring.Component):
 
     def __init__(self, config):
         self._config = config
-        self._fault_layout = data.StructLayout({"code": Code, "address": ADDRESS_BITS})
+        self._fault_layout = data.StructLayout({"code": Code, "address": config.address_bits})
         faults = {
             f"{kind}_fault{suffix}": In(shape)
             for kind in ("read", "write")
-            for suffix, shape in (("", 1), ("_slot", slot_shape(config)), ("_address", ADDRESS_BITS))
+            for suffix, shape in (("", 1), ("_slot", slot_shape(config)), ("_address", config.address_bits))
         }
         super().__init__(
             {
@@ -58,7 +57,7 @@ class Completion(wiring.Component):
                 "stored": In(1),
                 **faults,
                 "close": Out(1),
-                "results": In(stream.Signature(CounterLayout())),
+                "results": In(stream.Signature(CounterLayout(config))),
                 "pending": In(1),
                 "records": Out(stream.Signature(RowWrite(config))),
                 "record_beats": Out(stream.Signature(WriteData(config))),
@@ -76,8 +75,8 @@ class Completion(wiring.Component):
         faults = self._collect_faults(m, entry.slot)
 
         stored = Signal(range(config.descriptor_slots + 1))
-        counters = Signal(CounterLayout())
-        address = Signal(ADDRESS_BITS)
+        counters = Signal(CounterLayout(config))
+        address = Signal(config.address_bits)
         beats = RECORD_BYTES // config.bus_bytes
         beat = Signal(range(beats))
         end = Signal()
@@ -120,7 +119,7 @@ class Completion(wiring.Component):
             "reason": entry.reason,
             "fault_address": fault.address,
             "tag": entry.tag,
-            **{name: counters[name] for name in CounterLayout().members},
+            **{name: counters[name] for name in counters.shape().members},
         }
         m.d.comb += [
             fault.eq(faults[entry.slot]),

@@ -16,7 +16,13 @@ ACCUMULATOR_BITS = 32
 """Width of the signed accumulators."""
 
 ADDRESS_BITS = 32
-"""Width of a device memory address."""
+"""Width of a device memory address on the bus and in descriptors."""
+
+DIMENSION_BITS = 24
+"""Width of M, K and N in descriptors."""
+
+COUNTER_BITS = 32
+"""Width of a cycle counter in a completion record."""
 
 PARAMETER_BYTES = 8
 """Size of one output channel's epilogue parameters (bias, multiplier, shift)."""
@@ -34,6 +40,13 @@ def _check_power_of_two(name, value, low, high):
         raise TypeError(f"{name} must be an int, not {value!r}")
     if not _is_power_of_two(value) or not low <= value <= high:
         raise ValueError(f"{name} must be a power of two from {low} to {high}, not {value}")
+
+
+def _check_width(name, value, low, high):
+    if type(value) is not int:
+        raise TypeError(f"{name} must be an int, not {value!r}")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low} to {high}, not {value}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,6 +76,14 @@ class ArrayConfig:
         Reads (row requests) and writes (bursts) that the DMA may each have outstanding.
     descriptor_slots : int
         Descriptors that may be in flight at once, from prefetch to completion.
+    address_bits : int
+        Bits of an address and of a stride that the device keeps; 12 to 32. A descriptor that needs more is
+        rejected, and addresses within a matrix are counted modulo ``2**address_bits``.
+    dimension_bits : int
+        Bits of M, K, N, the batch and the block of M that the device keeps; 8 to 24. A descriptor that needs
+        more is rejected.
+    counter_bits : int
+        Bits of every cycle counter, which counts modulo ``2**counter_bits``; 16 to 32.
 
     Raises
     ------
@@ -80,6 +101,9 @@ class ArrayConfig:
     burst_bytes: int = 64
     outstanding: int = 64
     descriptor_slots: int = 4
+    address_bits: int = ADDRESS_BITS
+    dimension_bits: int = DIMENSION_BITS
+    counter_bits: int = COUNTER_BITS
 
     def __post_init__(self):
         _check_power_of_two("rows", self.rows, 2, 64)
@@ -96,6 +120,9 @@ class ArrayConfig:
         _check_power_of_two("accumulator_rows", self.accumulator_rows, 4, 4096)
         _check_power_of_two("outstanding", self.outstanding, 2, 256)
         _check_power_of_two("descriptor_slots", self.descriptor_slots, 2, 8)
+        _check_width("address_bits", self.address_bits, 12, ADDRESS_BITS)
+        _check_width("dimension_bits", self.dimension_bits, 8, DIMENSION_BITS)
+        _check_width("counter_bits", self.counter_bits, 16, COUNTER_BITS)
         panels = 2 * self.panel_lines
         if self.b_buffer_lines < panels:
             raise ValueError(
@@ -119,7 +146,7 @@ class ArrayConfig:
             If ``text`` is neither.
         """
         parts = _TEXT.findall(text) if _TEXT_WHOLE.fullmatch(text) else []
-        names = {prefix: field for field, prefix in _TEXT_FORM}
+        names = {prefix: field for field, prefix in _TEXT_FORM + _TEXT_WIDTHS}
         names |= {"": "rows", "x": "columns", "X": "columns"}
         values = {names[prefix]: int(value) for prefix, value in parts if prefix in names}
         if not parts or len(values) != len(parts):
@@ -129,6 +156,9 @@ class ArrayConfig:
     def __str__(self):
         """The stable text form, from which :meth:`parse` makes an equal configuration."""
         parts = [f"{prefix}{getattr(self, field)}" for field, prefix in _TEXT_FORM]
+        for field, prefix in _TEXT_WIDTHS:
+            if getattr(self, field) != _FULL[field]:
+                parts.append(f"{prefix}{getattr(self, field)}")
         return "-".join([f"{self.rows}x{self.columns}", *parts])
 
     @property
@@ -211,6 +241,11 @@ _TEXT_FORM = (
     ("outstanding", "o"),
     ("descriptor_slots", "ds"),
 )
+
+_TEXT_WIDTHS = (("address_bits", "addr"), ("dimension_bits", "dim"), ("counter_bits", "cnt"))
+"""Told only where they are less than in descriptors and records."""
+
+_FULL = {"address_bits": ADDRESS_BITS, "dimension_bits": DIMENSION_BITS, "counter_bits": COUNTER_BITS}
 
 _TEXT_WHOLE = re.compile("[0-9]+[xX][0-9]+(-[a-z]+[0-9]+)*")
 _TEXT = re.compile("([a-z]*)([0-9]+)", re.IGNORECASE)

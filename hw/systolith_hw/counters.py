@@ -13,9 +13,9 @@ __all__ = ["CounterLayout", "CycleCounters"]
 class CounterLayout(data.StructLayout):
     """The counters of a completion record, in its order."""
 
-    def __init__(self):
+    def __init__(self, config):
         names = ("total", "compute", "wait_a", "wait_b", "wait_output", "fill", "drain")
-        super().__init__(dict.fromkeys(names, 32))
+        super().__init__(dict.fromkeys(names, config.counter_bits))
 
 
 class CycleCounters(wiring.Component):
@@ -51,19 +51,19 @@ class CycleCounters(wiring.Component):
                 "activity": In(Activity),
                 "begin": In(1),
                 "close": In(1),
-                "results": Out(stream.Signature(CounterLayout())),
+                "results": Out(stream.Signature(CounterLayout(config))),
                 "pending": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.queue = queue = Queue(CounterLayout(), depth=self._config.descriptor_slots)
+        m.submodules.queue = queue = Queue(CounterLayout(self._config), depth=self._config.descriptor_slots)
         wiring.connect(m, wiring.flipped(self.results), queue.o)
 
         charged = Signal()
-        counts = Signal(CounterLayout())
-        updated = Signal(CounterLayout())
+        counts = Signal(CounterLayout(self._config))
+        updated = Signal(CounterLayout(self._config))
         untaken = Signal(range(self._config.descriptor_slots + 2))
         finish = Signal()
         m.d.comb += [

@@ -5,7 +5,7 @@ import enum
 import operator
 import struct
 
-from .config import K_MAX, PARAMETER_BYTES
+from .config import DIMENSION_BITS, K_MAX, PARAMETER_BYTES
 
 __all__ = [
     "COMPLETION_FIELDS",
@@ -28,9 +28,6 @@ RECORD_BYTES = 64
 
 SLOT_BYTES = 2 * RECORD_BYTES
 """Size of a ring slot: the descriptor, then the completion record that the device writes."""
-
-DIMENSION_BITS = 24
-"""Width of M, K and N."""
 
 
 class BLayout(enum.IntEnum):
@@ -83,6 +80,8 @@ class Reject(enum.IntEnum):
     """An address or a stride is not a multiple of the bus width in bytes."""
     PARAMETERS = 6
     """int8 output needs epilogue parameters."""
+    WIDTH = 7
+    """A size, an address or a stride has more bits than the device keeps."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,6 +123,42 @@ DESCRIPTOR_FIELDS = {
     "tag": Field(word=15, doc="Copied to the completion record"),
 }
 """The descriptor, at the start of a ring slot."""
+
+ADDRESS_FIELDS = (
+    "a_address",
+    "b_address",
+    "d_address",
+    "parameter_address",
+    "a_stride",
+    "b_stride",
+    "d_stride",
+    "a_batch_stride",
+    "b_batch_stride",
+    "d_batch_stride",
+)
+"""Those that are bytes of device memory."""
+
+SIZE_FIELDS = ("m", "k", "n", "batch", "m_block")
+"""Those that are counted down."""
+
+
+def kept_bits(config, name):
+    """Bits of a descriptor's field that a device of this configuration keeps.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    name : str
+
+    Returns
+    -------
+    int
+    """
+    width = DESCRIPTOR_FIELDS[name].width
+    if name in ADDRESS_FIELDS:
+        return min(width, config.address_bits)
+    return min(width, config.dimension_bits) if name in SIZE_FIELDS else width
+
 
 COMPLETION_FIELDS = {
     "code": Field(word=0, lsb=0, width=8, doc="How the descriptor ended"),
@@ -258,22 +293,12 @@ class Descriptor:
             return Reject.OVERFLOW_POSSIBLE
         if self.m_block > config.max_m_block(self.k):
             return Reject.CAPACITY
-        aligned = (
-            self.a_address,
-            self.b_address,
-            self.d_address,
-            self.parameter_address,
-            self.a_stride,
-            self.b_stride,
-            self.d_stride,
-            self.a_batch_stride,
-            self.b_batch_stride,
-            self.d_batch_stride,
-        )
-        if any(value % config.bus_bytes for value in aligned):
+        if any(getattr(self, name) % config.bus_bytes for name in ADDRESS_FIELDS):
             return Reject.ALIGNMENT
         if self.output is Output.INT8 and not self.parameters:
             return Reject.PARAMETERS
+        if any(getattr(self, name) >> kept_bits(config, name) for name in ADDRESS_FIELDS + SIZE_FIELDS):
+            return Reject.WIDTH
         return Reject.NONE
 
     @property

@@ -1,12 +1,25 @@
 """Fetches descriptors ahead, checks them, and hands every unit its part."""
 
+import functools
+import operator
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
 from .config import K_MAX
-from .descriptor import RECORD_BYTES, SLOT_BYTES, Code, Output, Reject
+from .descriptor import (
+    ADDRESS_FIELDS,
+    DESCRIPTOR_FIELDS,
+    RECORD_BYTES,
+    SIZE_FIELDS,
+    SLOT_BYTES,
+    Code,
+    Output,
+    Reject,
+    kept_bits,
+)
 from .messages import DescriptorLayout, RowRequest, Target, slot_shape
 
 __all__ = ["DescriptorFetch", "InFlight", "slot_address"]
@@ -92,6 +105,8 @@ class DescriptorFetch(wiring.Component):
             request.slot.eq(slot),
         ]
         contents = Signal(8 * RECORD_BYTES)
+        reserved = Signal()
+        too_wide = Signal()
         beats_left = Signal(range(beats + 1), init=beats)
         fault = Signal()
         failures = Signal(8)
@@ -112,20 +127,28 @@ class DescriptorFetch(wiring.Component):
                     & (self.in_flight_count != config.descriptor_slots)
                 )
                 with m.If(self.requests.valid & self.requests.ready):
-                    m.d.sync += [beats_left.eq(beats), fault.eq(0)]
+                    m.d.sync += [beats_left.eq(beats), fault.eq(0), reserved.eq(0), too_wide.eq(0)]
                     m.next = "COLLECT"
             with m.State("COLLECT"):
                 with m.If(self.beat_valid):
                     m.d.sync += [
-                        contents.eq(Cat(contents, self.beat)[config.axi_data_bits :]),
                         beats_left.eq(beats_left - 1),
                         fault.eq(fault | self.beat_fault),
                     ]
+                    with m.Switch(beats_left):
+                        for index in range(beats):
+                            with m.Case(beats - index):
+                                part = slice(index * config.axi_data_bits, (index + 1) * config.axi_data_bits)
+                                m.d.sync += [
+                                    contents[part].eq(self.beat),
+                                    reserved.eq(reserved | _any(self.beat, part, _reserved_mask())),
+                                    too_wide.eq(too_wide | _any(self.beat, part, _width_mask(config))),
+                                ]
                     with m.If(beats_left == 1):
                         m.next = "CHECK"
             with m.State("CHECK"):
                 m.d.sync += [
-                    failures.eq(self._failures()),
+                    failures.eq(self._failures(reserved, too_wide)),
                     block_lines.eq(k_lines * d.m_block[: bits_for(config.accumulator_rows)]),
                 ]
                 m.next = "DISPATCH"
@@ -137,23 +160,19 @@ class DescriptorFetch(wiring.Component):
         m.d.sync += self.in_flight_count.eq(self.in_flight_count + self.in_flight.valid - self.slot_release)
         return m
 
-    def _failures(self):
+    def _failures(self, reserved, too_wide):
         """One bit per reason to reject but for the on-chip capacity, which takes a product."""
         d = self.descriptor
-        aligned = (
-            d.a_address | d.b_address | d.d_address | d.parameter_address
-            | d.a_stride | d.b_stride | d.d_stride
-            | d.a_batch_stride | d.b_batch_stride | d.d_batch_stride
-        )  # fmt: skip
+        aligned = functools.reduce(operator.or_, (d[name] for name in ADDRESS_FIELDS))
         zero = (d.m == 0) | (d.k == 0) | (d.n == 0) | (d.batch == 0) | (d.m_block == 0)
-        reserved = Cat(d.reserved, d.reserved_m, d.reserved_k, d.reserved_n)
         reasons = {
-            Reject.OPCODE: (d.opcode != OPCODE_GEMM) | reserved.any(),
+            Reject.OPCODE: (d.opcode != OPCODE_GEMM) | reserved,
             Reject.ZERO_SIZE: zero,
             Reject.OVERFLOW_POSSIBLE: d.k > K_MAX,
             Reject.CAPACITY: d.m_block > self._config.accumulator_rows,
             Reject.ALIGNMENT: aligned[: exact_log2(self._config.bus_bytes)].any(),
             Reject.PARAMETERS: (d.output == Output.INT8) & ~d.parameters,
+            Reject.WIDTH: too_wide,
         }
         return Cat(reasons.get(reason, 0) for reason in Reject)
 
@@ -184,3 +203,25 @@ def slot_address(base, size_log2, index):
     """Address of a ring slot; the ring has ``2**size_log2`` of them."""
     mask = ((1 << size_log2) - 1)[:16]
     return base + (index & mask) * SLOT_BYTES
+
+
+def _mask(name, from_bit):
+    """The bits of a field from one on, in a descriptor as one number."""
+    field = DESCRIPTOR_FIELDS[name]
+    bits = (1 << field.width) - (1 << from_bit)
+    return bits << 32 * field.word + field.lsb
+
+
+def _reserved_mask():
+    """The bits of a descriptor that must be zero."""
+    return sum(_mask(name, 0) for name in DESCRIPTOR_FIELDS if name.startswith("reserved"))
+
+
+def _width_mask(config):
+    """The bits of a descriptor that the device does not keep."""
+    return sum(_mask(name, kept_bits(config, name)) for name in ADDRESS_FIELDS + SIZE_FIELDS)
+
+
+def _any(beat, part, mask):
+    """Whether a beat, that part of a descriptor, has a bit of a mask set."""
+    return (beat & (mask >> part.start & (1 << len(beat)) - 1)).any()

@@ -5,8 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from .descriptor import DESCRIPTOR_FIELDS
-from .messages import Dimensions
+from .messages import Dimensions, field_shape
 
 __all__ = ["TileLoop"]
 
@@ -35,9 +34,9 @@ class TileLoop(wiring.Component):
         Columns of this tile of N.
     k_depth : range(max_k_step + 1)
         Length of this step along K.
-    k_left, n_left : unsigned(24)
+    k_left, n_left
         Elements left, this iteration's included.
-    k_position, n_position : unsigned(24)
+    k_position, n_position
         Elements before this iteration's.
     first_k, first_n : 1
     last_k, last_n, last_m, last : 1
@@ -46,20 +45,19 @@ class TileLoop(wiring.Component):
 
     def __init__(self, config, *, max_k_step):
         self._config = config
-        size = DESCRIPTOR_FIELDS["k"].width
         super().__init__(
             {
                 "load": In(1),
-                "dimensions": In(Dimensions()),
+                "dimensions": In(Dimensions(config)),
                 "advance": In(1),
                 "k_step": In(bits_for(max_k_step)),
                 "m_rows": Out(bits_for(config.accumulator_rows)),
                 "n_columns": Out(bits_for(config.columns)),
                 "k_depth": Out(bits_for(max_k_step)),
-                "k_left": Out(size),
-                "n_left": Out(size),
-                "k_position": Out(size),
-                "n_position": Out(size),
+                "k_left": Out(field_shape(config, "k")),
+                "n_left": Out(field_shape(config, "n")),
+                "k_position": Out(field_shape(config, "k")),
+                "n_position": Out(field_shape(config, "n")),
                 "first_k": Out(1),
                 "first_n": Out(1),
                 "last_k": Out(1),

@@ -6,8 +6,8 @@ from amaranth.hdl import unsigned
 from amaranth.lib import data
 from amaranth.utils import bits_for, ceil_log2
 
-from .config import ADDRESS_BITS
-from .descriptor import DESCRIPTOR_FIELDS, RECORD_BYTES
+from .config import K_MAX
+from .descriptor import DESCRIPTOR_FIELDS, RECORD_BYTES, SIZE_FIELDS, kept_bits
 
 __all__ = [
     "AccumulatorAccess",
@@ -42,6 +42,13 @@ def line_shape(config):
     return unsigned(ceil_log2(max(config.a_buffer_lines, config.b_buffer_lines)))
 
 
+def field_shape(config, name):
+    """Shape of a descriptor's field in descriptors that are run."""
+    width = kept_bits(config, name)
+    limits = {"k": K_MAX, "m_block": config.accumulator_rows}
+    return unsigned(min(width, bits_for(limits[name])) if name in limits else width)
+
+
 def rows_shape(config):
     """Shape of a number of rows of a panel."""
     return unsigned(bits_for(max(config.accumulator_rows, config.rows, config.columns)))
@@ -65,23 +72,29 @@ class Job(data.StructLayout):
     """The fields of a descriptor that one unit needs, and the descriptor's slot."""
 
     def __init__(self, config, *fields):
-        members = {name: unsigned(DESCRIPTOR_FIELDS[name].width) for name in fields}
+        members = {name: field_shape(config, name) for name in fields}
         super().__init__(members | {"slot": slot_shape(config)})
 
 
 class Dimensions(data.StructLayout):
     """Sizes over which :class:`.loops.TileLoop` iterates."""
 
-    def __init__(self):
-        names = ("m", "k", "n", "batch", "m_block")
-        super().__init__({name: unsigned(DESCRIPTOR_FIELDS[name].width) for name in names})
+    def __init__(self, config):
+        super().__init__({name: field_shape(config, name) for name in SIZE_FIELDS})
 
 
 class Order(data.StructLayout):
-    """When data are needed: a block of M, the first or a later sweep over it, a line along K."""
+    """When data are needed: a block of M, the first or a later sweep over it, a line along K.
 
-    def __init__(self):
-        super().__init__({"line": 15, "later_sweep": 1, "block": 16})
+    Blocks are counted modulo more than twice as many as the buffers can hold.
+    """
+
+    def __init__(self, config):
+        blocks = 2 * (max(config.a_buffer_lines, config.b_buffer_lines) + 4)
+        k_max = min(K_MAX, (1 << config.dimension_bits) - 1)
+        super().__init__(
+            {"line": bits_for(k_max // config.line_bytes), "later_sweep": 1, "block": bits_for(blocks)}
+        )
 
 
 class Panel(data.StructLayout):
@@ -94,12 +107,12 @@ class Panel(data.StructLayout):
         lines = max(config.burst_lines, config.parameter_lines)
         super().__init__(
             {
-                "address": ADDRESS_BITS,
-                "stride": ADDRESS_BITS,
+                "address": config.address_bits,
+                "stride": config.address_bits,
                 "rows": rows_shape(config),
                 "lines": bits_for(lines),
                 "beats": beats_shape(config),
-                "order": Order(),
+                "order": Order(config),
                 "slot": slot_shape(config),
             }
         )
@@ -111,7 +124,7 @@ class RowRequest(data.StructLayout):
     def __init__(self, config):
         super().__init__(
             {
-                "address": ADDRESS_BITS,
+                "address": config.address_bits,
                 "beats": beats_shape(config),
                 "target": Target,
                 "line": line_shape(config),
@@ -145,7 +158,7 @@ class RowWrite(data.StructLayout):
         row_beats = 4 * config.columns // config.bus_bytes
         super().__init__(
             {
-                "address": ADDRESS_BITS,
+                "address": config.address_bits,
                 "beats": bits_for(max(row_beats, RECORD_BYTES // config.bus_bytes)),
                 "slot": slot_shape(config),
                 "end": 1,

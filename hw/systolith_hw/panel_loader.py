@@ -31,7 +31,7 @@ class PanelLoader(wiring.Component):
         Of the request offered.
     free, reserve : range(depth + 1)
         To the buffer.
-    end_address : unsigned(32)
+    end_address : unsigned(address_bits)
         Address behind the last row of the last panel that was walked to its end.
     idle : 1
         No panel is waiting or being walked.
@@ -45,10 +45,10 @@ class PanelLoader(wiring.Component):
             {
                 "panels": In(stream.Signature(Panel(config))),
                 "requests": Out(stream.Signature(RowRequest(config))),
-                "order": Out(Order()),
+                "order": Out(Order(config)),
                 "free": In(bits_for(depth)),
                 "reserve": Out(bits_for(depth)),
-                "end_address": Out(32),
+                "end_address": Out(config.address_bits),
                 "idle": Out(1),
             }
         )

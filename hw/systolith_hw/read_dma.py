@@ -5,7 +5,6 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .burst_splitter import BurstSplitter, Transfer
-from .config import ADDRESS_BITS
 from .messages import Order, ReadData, RowRequest, Target, beats_shape, slot_shape
 from .queue import Queue
 
@@ -50,7 +49,9 @@ class ReadDma(wiring.Component):
 
     def __init__(self, config):
         self._config = config
-        self._transfer = Transfer(max_beats=(1 << beats_shape(config).width) - 1)
+        self._transfer = Transfer(
+            address_bits=config.address_bits, max_beats=(1 << beats_shape(config).width) - 1
+        )
         requests = stream.Signature(RowRequest(config))
         beat = data.StructLayout({"data": config.axi_data_bits, "error": 1})
         super().__init__(
@@ -58,15 +59,15 @@ class ReadDma(wiring.Component):
                 "descriptor_requests": In(requests),
                 "a_requests": In(requests),
                 "b_requests": In(requests),
-                "a_order": In(Order()),
-                "b_order": In(Order()),
+                "a_order": In(Order(config)),
+                "b_order": In(Order(config)),
                 "bursts": Out(stream.Signature(self._transfer)),
                 "beats": In(stream.Signature(beat)),
                 "valid": Out(data.ArrayLayout(1, len(Target))),
                 "data": Out(ReadData(config)),
                 "fault": Out(1),
                 "fault_slot": Out(slot_shape(config)),
-                "fault_address": Out(ADDRESS_BITS),
+                "fault_address": Out(config.address_bits),
                 "busy": Out(1),
             }
         )
@@ -76,7 +77,9 @@ class ReadDma(wiring.Component):
         config = self._config
         m.submodules.pending = pending = Queue(RowRequest(config), depth=config.outstanding)
         m.submodules.splitter = splitter = BurstSplitter(
-            bus_bytes=config.bus_bytes, max_beats=(1 << beats_shape(config).width) - 1
+            address_bits=config.address_bits,
+            bus_bytes=config.bus_bytes,
+            max_beats=(1 << beats_shape(config).width) - 1,
         )
         wiring.connect(m, wiring.flipped(self.bursts), splitter.bursts)
         self._arbitrate(m, pending.i, splitter.transfers)
@@ -130,11 +133,11 @@ class ReadDma(wiring.Component):
         beat = Signal.like(self.data.beat)
         line = Signal.like(row.line)
         beats_left = Signal.like(row.beats)
-        address = Signal(ADDRESS_BITS)
+        address = Signal(config.address_bits)
 
         this_line = Signal.like(row.line)
         this_left = Signal.like(row.beats)
-        this_address = Signal(ADDRESS_BITS)
+        this_address = Signal(config.address_bits)
         row_end = Signal()
         m.d.comb += [
             this_line.eq(Mux(first, row.line, line)),

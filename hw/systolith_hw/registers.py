@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 
-from .config import ADDRESS_BITS, CONTRACT_VERSION
+from .config import CONTRACT_VERSION
 
 __all__ = [
     "MAGIC",
@@ -129,7 +129,7 @@ def identity(config):
         "id": MAGIC,
         "version": CONTRACT_VERSION,
         "array": config.rows | config.columns << 16,
-        "bus": config.axi_data_bits | ADDRESS_BITS << 16,
+        "bus": config.axi_data_bits | config.address_bits << 16,
         "buffers": config.a_buffer_lines | config.b_buffer_lines << 16,
         "epilogue": config.accumulator_rows | config.epilogue_lanes << 16,
         "config_hash": int(config.content_hash[:8], 16),

@@ -5,7 +5,6 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .burst_splitter import BurstSplitter, Transfer
-from .config import ADDRESS_BITS
 from .messages import RowWrite, WriteData, slot_shape
 from .queue import Queue
 
@@ -58,7 +57,9 @@ class WriteDma(wiring.Component):
                 "row_beats": In(stream.Signature(WriteData(config))),
                 "records": In(stream.Signature(row_write)),
                 "record_beats": In(stream.Signature(WriteData(config))),
-                "bursts": Out(stream.Signature(Transfer(max_beats=self._max_beats))),
+                "bursts": Out(
+                    stream.Signature(Transfer(address_bits=config.address_bits, max_beats=self._max_beats))
+                ),
                 "beats": Out(stream.Signature(beat)),
                 "responses": In(stream.Signature(data.StructLayout({"error": 1}))),
                 "stored": Out(1),
@@ -66,7 +67,7 @@ class WriteDma(wiring.Component):
                 "recorded_interrupt": Out(1),
                 "fault": Out(1),
                 "fault_slot": Out(slot_shape(config)),
-                "fault_address": Out(ADDRESS_BITS),
+                "fault_address": Out(config.address_bits),
                 "record_fault": Out(1),
                 "busy": Out(1),
             }
@@ -76,7 +77,7 @@ class WriteDma(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.splitter = splitter = BurstSplitter(
-            bus_bytes=config.bus_bytes, max_beats=self._max_beats
+            address_bits=config.address_bits, bus_bytes=config.bus_bytes, max_beats=self._max_beats
         )
         source = data.StructLayout({**RowWrite(config).members, "record": 1})
         chosen = Signal(source)
@@ -105,7 +106,7 @@ class WriteDma(wiring.Component):
         data_entry = data.StructLayout({"beats": splitting.beats.shape(), "record": 1})
         response_entry = data.StructLayout(
             {
-                "address": ADDRESS_BITS,
+                "address": config.address_bits,
                 "slot": slot_shape(config),
                 "end": 1,
                 "interrupt": 1,

@@ -27,7 +27,7 @@ def test_sim_random(bus_bytes, max_beats, idle, stall):
     """No burst crosses a boundary, none is cut elsewhere, and together they cover the transfer."""
     rng = random.Random(bus_bytes + max_beats)
     transfers = random_transfers(rng, bus_bytes, max_beats, 80)
-    dut = BurstSplitter(bus_bytes=bus_bytes, max_beats=max_beats)
+    dut = BurstSplitter(address_bits=32, bus_bytes=bus_bytes, max_beats=max_beats)
     cuts = 0
 
     async def feed(ctx):
@@ -57,7 +57,7 @@ def test_sim_random(bus_bytes, max_beats, idle, stall):
 
 def test_sim_throughput():
     """A transfer in one burst takes one cycle, and one cycle passes from transfer to burst."""
-    dut = BurstSplitter(bus_bytes=16, max_beats=15)
+    dut = BurstSplitter(address_bits=32, bus_bytes=16, max_beats=15)
 
     async def bench(ctx):
         ctx.set(dut.bursts.ready, 1)

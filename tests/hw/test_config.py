@@ -59,6 +59,9 @@ def test_init():
         "burst_bytes": 64,
         "outstanding": 64,
         "descriptor_slots": 4,
+        "address_bits": 32,
+        "dimension_bits": 24,
+        "counter_bits": 32,
     }
 
 
@@ -322,3 +325,24 @@ def test_max_m_block():
     assert config.max_m_block(1536) == 42
     assert config.max_m_block(4096 * 16) == 1
     assert config.max_m_block(4096 * 16 + 1) == 0
+
+
+def test_widths():
+    """Widths are told only where they are less than in descriptors and records."""
+    narrow = ArrayConfig(address_bits=17, counter_bits=24)
+    assert str(narrow) == DEFAULT_TEXT + "-addr17-cnt24"
+    assert ArrayConfig.parse(str(narrow)) == narrow
+    assert ArrayConfig.parse("16x16-dim12").dimension_bits == 12
+    full = ArrayConfig.parse("16x16-addr32-dim24-cnt32")
+    assert full.content_hash == ArrayConfig().content_hash
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "bounds"),
+    [("address_bits", 11, "12 to 32"), ("dimension_bits", 25, "8 to 24"), ("counter_bits", 15, "16 to 32")],
+)
+def test_init_wrong_width(name, value, bounds):
+    with pytest.raises(ValueError, match=f"^{name} must be from {bounds}, not {value}$"):
+        ArrayConfig(**{name: value})
+    with pytest.raises(TypeError, match=f"^{name} must be an int, not 16.0$"):
+        ArrayConfig(**{name: 16.0})

@@ -298,6 +298,18 @@ def test_check_parameters():
     assert gemm(output=Output.INT8).check(CONFIG) is Reject.PARAMETERS
 
 
+@pytest.mark.parametrize(
+    ("name", "bits"),
+    [("m", 10), ("n", 10), ("batch", 10), ("a_address", 16), ("d_stride", 16), ("b_batch_stride", 16)],
+)
+def test_check_width(name, bits):
+    narrow = ArrayConfig(rows=16, columns=16, address_bits=16, dimension_bits=10)
+    fitting = gemm(a_address=0, b_address=0, d_address=0, m_block=1)
+    largest = (1 << bits) - 1 & ~15 if bits == 16 else (1 << bits) - 1
+    assert dataclasses.replace(fitting, **{name: largest}).check(narrow) is Reject.NONE
+    assert dataclasses.replace(fitting, **{name: 1 << bits}).check(narrow) is Reject.WIDTH
+
+
 def test_check_order():
     """With every fault at once the lowest code is reported; each repair uncovers the next."""
     faults = {"n": 0, "k": 131072, "m_block": 60000, "d_stride": 17, "output": Output.INT8}
@@ -394,7 +406,7 @@ def test_completion_unpack_zeros():
 
 
 @pytest.mark.parametrize(
-    ("data", "message"), [(b"\x05", "5 is not a valid Code"), (b"\x02\x07", "7 is not a valid Reject")]
+    ("data", "message"), [(b"\x05", "5 is not a valid Code"), (b"\x02\x08", "8 is not a valid Reject")]
 )
 def test_completion_unpack_wrong(data, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
@@ -418,6 +430,7 @@ def test_enums_stored():
         ("CAPACITY", 4),
         ("ALIGNMENT", 5),
         ("PARAMETERS", 6),
+        ("WIDTH", 7),
     ]
     assert [(layout.name, layout.value) for layout in BLayout] == [("KN", 0), ("NK", 1)]
     assert [(output.name, output.value) for output in Output] == [("INT32", 0), ("INT8", 1)]

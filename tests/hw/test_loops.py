@@ -3,6 +3,7 @@ import random
 import pytest
 from hw.reference import steps
 from hw.streams import simulate, small_config
+from systolith_hw.config import K_MAX
 from systolith_hw.loops import TileLoop
 
 OUTPUTS = ["m_rows", "n_columns", "k_depth", "k_left", "n_left", "k_position", "n_position"]
@@ -81,5 +82,5 @@ def test_sim_boundaries():
     one = {"m": 1, "k": 1, "n": 1, "batch": 1, "m_block": 1}
     cases = [(one | {name: size}, 4) for name in ("k", "n") for size in (3, 4, 5, 8)]
     cases += [(one | {"m": m, "m_block": 8}, 4) for m in (1, 7, 8, 9, 16)]
-    cases += [(one | {"k": 2**24 - 1}, 2**24 - 1), (one | {"batch": 40}, 4)]
-    check(cases, config, 2**24 - 1, seed=2, idle=0.2)
+    cases += [(one | {"k": K_MAX}, K_MAX), (one | {"batch": 40}, 4)]
+    check(cases, config, K_MAX, seed=2, idle=0.2)

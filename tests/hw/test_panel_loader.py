@@ -3,7 +3,7 @@ import random
 import pytest
 from hw.reference import Credits, Fetch, row_requests
 from hw.streams import STALLS, accept, drive, simulate, small_config
-from systolith_hw.messages import Target
+from systolith_hw.messages import Order, Target
 from systolith_hw.panel_loader import PanelLoader
 
 DEPTH = 32
@@ -15,9 +15,9 @@ def random_panel(rng, config):
     return Fetch(
         addresses=[start + row * stride for row in range(rows)],
         bytes=rng.randint(1, config.burst_lines * config.line_bytes),
-        line=rng.randrange(1 << 15),
+        line=rng.randrange(1 << Order(config)["line"].width),
         later_sweep=rng.randrange(2),
-        block=rng.randrange(1 << 16),
+        block=rng.randrange(1 << Order(config)["block"].width),
         slot=rng.randrange(4),
     ), stride
 

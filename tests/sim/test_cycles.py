@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from systolith_hw import REGISTERS, ArrayConfig, Descriptor
-from systolith_hw.descriptor import DIMENSION_BITS, BLayout, Output
+from systolith_hw.config import DIMENSION_BITS
+from systolith_hw.descriptor import BLayout, Output
 from systolith_sim import MemoryTiming, open_simulator
 from systolith_sim.cycles import (
     MEMORY_BYTES,
