@@ -149,7 +149,7 @@ class Link:
 
     def _patience(self, silences):
         """Seconds to wait for an answer after so many silences in a row."""
-        seconds = self._pause_seconds + 4 * self._slowest_seconds
+        seconds = self._pause_seconds + 2 * self._slowest_seconds
         return min(seconds * 2**silences, max(seconds, SILENCE_MAX_SECONDS))
 
     def _launch(self, waiting, flying):

@@ -183,4 +183,4 @@ def test_patience(monkeypatch):
     assert times == sorted(times) and times[0] < 0.2 and times[-1] == link_module.SILENCE_MAX_SECONDS
     assert sum(times) < 20
     link._slowest_seconds = 1.0
-    assert 4 < link._patience(0) == link._patience(9) < 5
+    assert 2 < link._patience(0) == link._patience(9) < 3

@@ -1,0 +1,253 @@
+"""The target ``serial`` with simulated boards: the same bits and cycles as ``rtl``, and what goes wrong."""
+
+import os
+import pty
+import re
+import tty
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from sw.cases import check_property
+from sw.oracle import gemm
+from sw.serial.conftest import ARRAY
+from sw.test_matmul import cases, check
+from systolith import (
+    ArrayConfig,
+    BusError,
+    ConfigurationMismatch,
+    DeviceError,
+    LinkError,
+    PackedWeight,
+    TargetUnavailable,
+    UnknownTarget,
+    matmul,
+    open_device,
+    open_pool,
+)
+from systolith.report import total
+from systolith_hw.registers import REGISTERS
+
+CONFIG = ArrayConfig.parse(ARRAY)
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).integers(-128, 128, shape, np.int8)
+
+
+def test_open(board):
+    with open_device(board.target) as device:
+        assert device.config == CONFIG
+        assert (device.memory_base, device.memory_bytes) == (0, 1 << 16)
+        assert device.memory is None
+        assert device.target == board.target
+        assert device.transport.facts.clock_hz == 4_000_000
+        assert repr(device).startswith(f"<{board.target} device {ARRAY}")
+
+
+def test_memory(device):
+    data = random(3000).view(np.uint8)
+    device.write(777, data)
+    np.testing.assert_array_equal(device.read(777, data.size), data)
+    assert device.read(777, 0).size == 0
+
+
+def test_matmul(device):
+    """Any GEMM, exact to the bit."""
+    sizes = st.integers(1, 24)
+    check_property(lambda case: check(device, case), cases(sizes), examples=12)
+
+
+def test_queue_beyond_the_ring(board):
+    """More products than the ring has slots, run back to back."""
+    products = [(random(5, 9, seed=i), random(9, 6, seed=100 + i)) for i in range(1, 11)]
+    with open_device(board.target, ring_slots=4) as device, device.queue() as queue:
+        pending = [queue.matmul(a, b) for a, b in products]
+        queue.run()
+        for (a, b), each in zip(products, pending, strict=True):
+            np.testing.assert_array_equal(each.result(), gemm(a, b))
+
+
+def test_counters(device):
+    """The array computes for as long as on ``rtl``; only the memory answers at another time."""
+    a, b = random(16, 40), random(24, 40)
+    weight = PackedWeight(b, device=device, b_layout="nk")
+    for _ in range(2):
+        matmul(a, weight)
+    with open_device("rtl", CONFIG) as rtl:
+        matmul(a, b, b_layout="nk", device=rtl)
+        wanted = rtl.trace[0].counters
+    for record in device.trace:
+        assert record.counters.compute == wanted.compute
+        assert sum(record.counters.parts.values()) == record.counters.total
+        assert record.counters.total <= wanted.total
+    # Nothing of the link is in it.
+    assert device.trace[0].counters == device.trace[1].counters
+    row = total(device.trace)
+    assert row.cycle_source == "counted by the board" and row.simulation_hz is None
+    assert 0 < row.seconds < 60
+
+
+@pytest.mark.parametrize("rate", ["1e-3", "3e-3"])
+def test_bad_line(start_board, rate):
+    """Lost, doubled, changed and late bytes never make a wrong result."""
+    board = start_board("--array", ARRAY, "--error-rate", rate, "--seed", "3")
+    with open_device(board.target) as device:
+        check_property(lambda case: check(device, case), cases(st.integers(1, 16)), examples=6)
+        assert device.transport.repeated > 0
+    assert board.end() == 0
+
+
+def test_line_that_is_too_bad(start_board):
+    board = start_board("--array", ARRAY, "--error-rate", "0.3")
+    with pytest.raises((TargetUnavailable, LinkError)), open_device(board.target) as device:
+        matmul(random(16, 16), random(16, 16), device=device)
+    board.end()
+
+
+def test_stale_state_is_reset(board):
+    """A device that was left with descriptors, a ring elsewhere and interrupts is as new when opened."""
+    with open_device(board.target) as left:
+        a, b = random(24, 30), random(30, 20)
+        matmul(a, b, device=left)
+        left.submit(left.trace[0].descriptors * 3)
+        left.transport.write_register(REGISTERS["scratch"].offset, 5)
+    with open_device(board.target) as device:
+        assert device.read_register("scratch") == 0
+        assert device.read_register("ring_head") == 0
+        np.testing.assert_array_equal(matmul(a, b, device=device), gemm(a, b))
+
+
+def test_reset(device):
+    """A device whose descriptors fail, and one that is reset in the middle, work on."""
+    a, b = random(8, 12), random(12, 8)
+    matmul(a, b, device=device)
+    (descriptor,) = device.trace[0].descriptors
+    device.submit([descriptor] * 5)
+    device.reset()
+    np.testing.assert_array_equal(matmul(a, b, device=device), gemm(a, b))
+    beyond = type(descriptor)(**{**vars_of(descriptor), "a_address": 1 << 20})
+    device.submit([beyond])
+    with pytest.raises(BusError, match=r"^bus error: the read at address 0x00100000 failed$"):
+        device.wait()
+    np.testing.assert_array_equal(matmul(a, b, device=device), gemm(a, b))
+
+
+def vars_of(descriptor):
+    return {name: getattr(descriptor, name) for name in descriptor.__dataclass_fields__}
+
+
+def test_device_that_hangs(board):
+    """A device that does not complete is told of within the cycles that it has."""
+    with open_device(board.target, max_cycles=20_000) as device:
+        matmul(random(4, 4), random(4, 4), device=device)
+        device.transport.write_register(REGISTERS["control"].offset, 0)
+        device.submit(device.trace[0].descriptors)
+        with pytest.raises(DeviceError, match=r"no interrupt within 20000 cycles.* requests were sent again"):
+            device.wait()
+        device.reset()
+        matmul(random(4, 4), random(4, 4), device=device)
+
+
+def test_other_configuration(board):
+    config = ArrayConfig.parse("4x4")
+    with pytest.raises(ConfigurationMismatch, match="a_buffer_lines must be 4096, the device reports 16"):
+        open_device(board.target, config)
+    # The port was given back.
+    open_device(board.target, CONFIG).close()
+
+
+def test_wrong_ring_slots(board):
+    with pytest.raises(ValueError, match="ring_slots must be a power of two"):
+        open_device(board.target, ring_slots=3)
+    open_device(board.target).close()
+
+
+def test_port_in_use(board, device):
+    with pytest.raises(TargetUnavailable, match=r"^the port /dev/pts/\d+ is in use by another program$"):
+        open_device(board.target)
+
+
+def test_no_port(tmp_path):
+    missing = tmp_path / "ttyUSB7"
+    message = f"^there is no port {missing}; those that are there: "
+    with pytest.raises(TargetUnavailable, match=message):
+        open_device(f"serial:{missing}")
+
+
+def test_no_serial_port(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(TargetUnavailable, match=f"^{file} is no serial port$"):
+        open_device(f"serial:{file}")
+
+
+def test_no_permission(monkeypatch):
+    serial = pytest.importorskip("serial")
+
+    def refuse(*arguments, **options):
+        raise serial.SerialException(13, "could not open port: [Errno 13] Permission denied")
+
+    monkeypatch.setattr(serial, "Serial", refuse)
+    with pytest.raises(TargetUnavailable, match=r"^no permission to use /dev/ttyUSB0: .* dialout \$USER"):
+        open_device("serial:/dev/ttyUSB0")
+
+
+def test_no_pyserial(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "serial", None)
+    message = r"^target serial needs the Python module serial: pip install 'systolith\[serial\]'$"
+    with pytest.raises(TargetUnavailable, match=message):
+        open_device("serial:/dev/ttyUSB0")
+
+
+@pytest.mark.parametrize("argument", [",115200", "/dev/ttyS0,", "/dev/ttyS0,fast", "/dev/ttyS0,0", "a,1,2"])
+def test_wrong_argument(argument):
+    message = re.escape(f"target must be serial:PORT[,BAUD], BAUD a number, not 'serial:{argument}'")
+    with pytest.raises(UnknownTarget, match=f"^{message}$"):
+        open_device(f"serial:{argument}")
+
+
+def test_nobody_answers():
+    """A port without a board, or with another rate."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    try:
+        port = os.ttyname(slave)
+        with pytest.raises(TargetUnavailable, match=f"^no answer from {port} at 115200 baud: is it a board"):
+            open_device(f"serial:{port},115200")
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_cable_pulled(start_board, tmp_path):
+    """In the middle of a GEMM: an error, and the device can be opened again when the board is back."""
+    link = tmp_path / "board"
+    board = start_board("--array", ARRAY, "--link", str(link))
+    target = f"serial:{link}"
+    a, b = random(60, 60), random(60, 60)
+    with open_device(target) as device:
+        write = device.transport.write
+        count = 0
+
+        def pull(address, data):
+            nonlocal count
+            count += 1
+            if count == 2:
+                assert board.end() == 0
+                assert not link.is_symlink()
+            write(address, data)
+
+        device.transport.write = pull
+        with pytest.raises(LinkError, match=f"^the port {link} failed: .* Open the device again$"):
+            matmul(a, b, device=device)
+        with pytest.raises(LinkError):
+            device.reset()
+    start_board("--array", ARRAY, "--link", str(link))
+    with open_device(target) as device:
+        np.testing.assert_array_equal(matmul(a, b, device=device), gemm(a, b))
+
+
+def test_no_pool(board):
+    with pytest.raises(ValueError, match="cannot be pooled: the host does not see its memory"):
+        open_pool(board.target)
