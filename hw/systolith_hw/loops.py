@@ -30,6 +30,8 @@ class TileLoop(wiring.Component):
         Length of a step along K; with ``load`` that of the nest that begins.
     m_rows : range(accumulator_rows + 1)
         Rows of this block of M.
+    single_row : 1
+        They are one.
     n_columns : range(columns + 1)
         Columns of this tile of N.
     k_depth : range(max_k_step + 1)
@@ -52,6 +54,7 @@ class TileLoop(wiring.Component):
                 "advance": In(1),
                 "k_step": In(bits_for(max_k_step)),
                 "m_rows": Out(bits_for(config.accumulator_rows)),
+                "single_row": Out(1),
                 "n_columns": Out(bits_for(config.columns)),
                 "k_depth": Out(bits_for(max_k_step)),
                 "k_left": Out(field_shape(config, "k")),
@@ -82,6 +85,7 @@ class TileLoop(wiring.Component):
         first_k, first_n = Signal(init=1), Signal(init=1)
         last_k, last_n, last_m, last_batch = Signal(init=1), Signal(init=1), Signal(init=1), Signal()
         single_k, single_n, single_m = Signal(), Signal(), Signal()
+        narrow_block, single_row, first_single_row = Signal(), Signal(), Signal()
 
         with m.If(self.load):
             m.d.sync += [
@@ -94,6 +98,10 @@ class TileLoop(wiring.Component):
                 n_position.eq(0),
                 Cat(first_k, first_n).eq(-1),
                 last_batch.eq(self.dimensions.batch == 1),
+                narrow_block.eq(self.dimensions.m_block == 1),
+                Cat(single_row, first_single_row).eq(
+                    ((self.dimensions.m == 1) | (self.dimensions.m_block == 1)).replicate(2)
+                ),
             ]
             for last, single, size, step in (
                 (last_k, single_k, self.dimensions.k, self.k_step),
@@ -118,17 +126,23 @@ class TileLoop(wiring.Component):
                 ]
                 with m.If(last_n):
                     m.d.sync += [n_left.eq(d.n), n_position.eq(0), first_n.eq(1), last_n.eq(single_n)]
-                    m.d.sync += [m_left.eq(m_left - d.m_block), last_m.eq(m_left <= d.m_block << 1)]
+                    m.d.sync += [
+                        m_left.eq(m_left - d.m_block),
+                        last_m.eq(m_left <= d.m_block << 1),
+                        single_row.eq(narrow_block | (m_left == d.m_block + 1)),
+                    ]
                     with m.If(last_m):
                         m.d.sync += [
                             m_left.eq(d.m),
                             last_m.eq(single_m),
+                            single_row.eq(first_single_row),
                             batch_left.eq(batch_left - 1),
                             last_batch.eq(batch_left == 2),
                         ]
 
         m.d.comb += [
             self.m_rows.eq(Mux(self.last_m, m_left, d.m_block)),
+            self.single_row.eq(single_row),
             self.n_columns.eq(Mux(self.last_n, n_left, columns)),
             self.k_depth.eq(Mux(self.last_k, k_left, self.k_step)),
             self.k_left.eq(k_left),

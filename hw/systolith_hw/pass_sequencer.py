@@ -99,7 +99,8 @@ class PassSequencer(wiring.Component):
         # What the next row needs.
         group_bytes = config.burst_lines * config.line_bytes
         row = Signal(range(config.accumulator_rows))
-        first_row = Signal()
+        first_row = Signal(init=1)
+        later_last_row = Signal()
         last_row = Signal()
         halves_free = Signal(range(3), init=2)
         half = Signal()
@@ -111,8 +112,7 @@ class PassSequencer(wiring.Component):
         wait_a = Signal()
         issue = Signal()
         m.d.comb += [
-            first_row.eq(row == 0),
-            last_row.eq(row == loop.m_rows - 1),
+            last_row.eq(Mux(first_row, loop.single_row, later_last_row)),
             first_use.eq(loop.first_n & (loop.k_position[: exact_log2(group_bytes)] == 0)),
             wait_output.eq(first_row & loop.first_k & (halves_free == 0)),
             wait_b.eq(first_row & ~self.weights_ready),
@@ -155,7 +155,11 @@ class PassSequencer(wiring.Component):
         ]
         m.d.sync += halves_free.eq(halves_free + self.tile_release - tile_begin)
         with m.If(issue):
-            m.d.sync += row.eq(Mux(last_row, 0, row + 1))
+            m.d.sync += [
+                row.eq(Mux(last_row, 0, row + 1)),
+                first_row.eq(last_row),
+                later_last_row.eq(row + 2 == loop.m_rows),
+            ]
         # A block of few rows would come back to an accumulator that is still being written.
         with m.If(loop.advance & (loop.m_rows < AccumulatorBank.HAZARD_CYCLES)):
             m.d.sync += recovery.eq(AccumulatorBank.HAZARD_CYCLES - loop.m_rows)

@@ -75,11 +75,13 @@ class StoreSequencer(wiring.Component):
         tiles_ready = Signal(range(3))
         half = Signal()
         row = Signal(range(config.accumulator_rows))
+        first_row = Signal(init=1)
+        later_last_row = Signal()
         last_row = Signal()
         offered = Signal()
         accepted = Signal()
         m.d.comb += [
-            last_row.eq(row == loop.m_rows - 1),
+            last_row.eq(Mux(first_row, loop.single_row, later_last_row)),
             offered.eq(active & (tiles_ready != 0)),
             self.rows.valid.eq(offered & self.writes.ready),
             self.writes.valid.eq(offered & self.rows.ready),
@@ -90,7 +92,11 @@ class StoreSequencer(wiring.Component):
         ]
         m.d.sync += tiles_ready.eq(tiles_ready + self.tile_done - loop.advance)
         with m.If(accepted):
-            m.d.sync += row.eq(Mux(last_row, 0, row + 1))
+            m.d.sync += [
+                row.eq(Mux(last_row, 0, row + 1)),
+                first_row.eq(last_row),
+                later_last_row.eq(row + 2 == loop.m_rows),
+            ]
         with m.If(loop.advance):
             m.d.sync += half.eq(~half)
 

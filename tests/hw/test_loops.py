@@ -6,7 +6,7 @@ from hw.streams import simulate, small_config
 from systolith_hw.config import K_MAX
 from systolith_hw.loops import TileLoop
 
-OUTPUTS = ["m_rows", "n_columns", "k_depth", "k_left", "n_left", "k_position", "n_position"]
+OUTPUTS = ["m_rows", "single_row", "n_columns", "k_depth", "k_left", "n_left", "k_position", "n_position"]
 FLAGS = ["first_k", "first_n", "last_k", "last_n", "last_m", "last"]
 
 
@@ -22,6 +22,7 @@ def nest(dimensions, columns, k_step):
                     last_m = m_position + m_rows == m
                     yield {
                         "m_rows": m_rows,
+                        "single_row": m_rows == 1,
                         "n_columns": n_columns,
                         "k_depth": k_depth,
                         "k_left": k - k_position,
