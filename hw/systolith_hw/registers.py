@@ -109,6 +109,13 @@ REGISTERS = {
         "descriptor fetch, 1 A loader, 2 B loader, 3 weight feeder, 4 pass sequencer, 5 store, "
         "6 reads outstanding, 7 writes outstanding; descriptors in flight in bits 15–8",
     ),
+    "traffic": Register(
+        offset=0x50, access="ro", doc="Burst bytes along K in bits 15–0, outstanding accesses in 31–16"
+    ),
+    "slots": Register(offset=0x54, access="ro", doc="Descriptors that may be in flight"),
+    "widths": Register(
+        offset=0x58, access="ro", doc="Bits of M, K and N in bits 15–0, of cycle counters in 31–16"
+    ),
 }
 """Every register by name, in address order."""
 
@@ -133,4 +140,7 @@ def identity(config):
         "buffers": config.a_buffer_lines | config.b_buffer_lines << 16,
         "epilogue": config.accumulator_rows | config.epilogue_lanes << 16,
         "config_hash": int(config.content_hash[:8], 16),
+        "traffic": config.burst_bytes | config.outstanding << 16,
+        "slots": config.descriptor_slots,
+        "widths": config.dimension_bits | config.counter_bits << 16,
     }

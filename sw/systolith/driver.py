@@ -12,7 +12,7 @@ from systolith_hw.registers import Control, Interrupt, Status
 from .device import Device
 from .errors import BusError, ConfigurationMismatch, DeviceError, NoProgress, ProtocolError
 
-__all__ = ["RingDevice", "check_ring_slots"]
+__all__ = ["IDENTITY_FIELDS", "RingDevice", "check_ring_slots"]
 
 COUNT_MASK = (1 << 16) - 1
 """``ring_tail`` and ``ring_head`` count modulo 65536."""
@@ -23,11 +23,14 @@ SLACK_CYCLES = 1_000_000
 POLL_CYCLES = 10_000
 """Cycles between two looks at a device that is coming to a halt."""
 
-_IDENTITY_FIELDS = {
+IDENTITY_FIELDS = {
     "array": ("rows", "columns"),
     "bus": ("axi_data_bits", "address_bits"),
     "buffers": ("a_buffer_lines", "b_buffer_lines"),
     "epilogue": ("accumulator_rows", "epilogue_lanes"),
+    "traffic": ("burst_bytes", "outstanding"),
+    "slots": ("descriptor_slots",),
+    "widths": ("dimension_bits", "counter_bits"),
 }
 """What the two halves of an identity register say, the low half first."""
 
@@ -111,11 +114,11 @@ class RingDevice(Device):
             came = self.read_register(name)
             if came == wanted:
                 continue
-            for index, field in enumerate(_IDENTITY_FIELDS.get(name, ())):
+            for index, field in enumerate(IDENTITY_FIELDS.get(name, ())):
                 halves = wanted >> 16 * index & 0xFFFF, came >> 16 * index & 0xFFFF
                 if halves[0] != halves[1]:
                     differences[field] = halves
-            if name not in _IDENTITY_FIELDS:
+            if name not in IDENTITY_FIELDS:
                 differences[name] = wanted, came
         if differences:
             raise ConfigurationMismatch(differences)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from systolith_hw.config import ArrayConfig
 from systolith_hw.registers import (
@@ -42,6 +44,9 @@ def test_offsets_stored():
         "cycles_low": 0x44,
         "cycles_high": 0x48,
         "activity": 0x4C,
+        "traffic": 0x50,
+        "slots": 0x54,
+        "widths": 0x58,
     }
 
 
@@ -90,6 +95,9 @@ def test_identity():
         "buffers": 0x00800400,
         "epilogue": 0x00200040,
         "config_hash": int(config.content_hash[:8], 16),
+        "traffic": 0x00400040,
+        "slots": 4,
+        "widths": 0x00200018,
     }
     assert MAGIC.to_bytes(4, "little") == b"SYST"
 
@@ -112,9 +120,10 @@ def test_identity_registers():
         assert 0 <= value < 1 << 32
 
 
-@pytest.mark.parametrize("name", ["burst_bytes", "outstanding", "descriptor_slots"])
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ArrayConfig)])
 def test_identity_differs(name):
-    """A parameter that no register of its own shows still changes the identity."""
-    config = ArrayConfig()
-    other = ArrayConfig(**{name: getattr(config, name) // 2})
-    assert identity(config) != identity(other)
+    """Every parameter shows in a register of its own, beside the hash."""
+    config = ArrayConfig(b_buffer_lines=1024, epilogue_lanes=8)
+    other = dataclasses.replace(config, **{name: getattr(config, name) // 2})
+    differing = {key for key, value in identity(config).items() if identity(other)[key] != value}
+    assert "config_hash" in differing and len(differing) == 2

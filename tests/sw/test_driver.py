@@ -87,7 +87,13 @@ def test_init_wrong_ring_slots(ring_slots):
         ({"b_buffer_lines": 512}, "b_buffer_lines must be 256, the device reports 512"),
         ({"accumulator_rows": 8}, "accumulator_rows must be 256, the device reports 8"),
         ({"epilogue_lanes": 1}, "epilogue_lanes must be 4, the device reports 1"),
-        ({"descriptor_slots": 8}, "config_hash must be 0x"),
+        ({"burst_bytes": 32}, "burst_bytes must be 64, the device reports 32"),
+        ({"outstanding": 32}, "outstanding must be 64, the device reports 32"),
+        ({"descriptor_slots": 8}, "descriptor_slots must be 4, the device reports 8"),
+        ({"address_bits": 20}, "address_bits must be 32, the device reports 20"),
+        ({"dimension_bits": 12}, "dimension_bits must be 24, the device reports 12"),
+        ({"counter_bits": 24}, "counter_bits must be 32, the device reports 24"),
+        ({"counter_bits": 24}, "config_hash must be 0x"),
     ],
 )
 def test_init_wrong_configuration(other, message):

@@ -1,21 +1,13 @@
 """Which accelerator a board holds, from its read-only registers."""
 
-import itertools
-
 from systolith_hw import REGISTERS, ArrayConfig, identity
 from systolith_hw.config import CONTRACT_VERSION
 from systolith_hw.registers import MAGIC
 
+from systolith.driver import IDENTITY_FIELDS
 from systolith.errors import ConfigurationMismatch, ProtocolError
 
 __all__ = ["read_configuration"]
-
-_POWERS = {
-    "burst_bytes": [1 << bits for bits in range(2, 11)],
-    "outstanding": [1 << bits for bits in range(1, 9)],
-    "descriptor_slots": [2, 4, 8],
-}
-"""What a configuration may have of each parameter that has no register but the hash."""
 
 
 def read_configuration(read_register):
@@ -44,22 +36,18 @@ def read_configuration(read_register):
     }
     if differences:
         raise ConfigurationMismatch(differences)
-    low, high = 0xFFFF, 16
-    known = {
-        "rows": reported["array"] & low,
-        "columns": reported["array"] >> high,
-        "axi_data_bits": reported["bus"] & low,
-        "a_buffer_lines": reported["buffers"] & low,
-        "b_buffer_lines": reported["buffers"] >> high,
-        "accumulator_rows": reported["epilogue"] & low,
-        "epilogue_lanes": reported["epilogue"] >> high,
+    fields = {
+        field: reported[name] >> 16 * index & 0xFFFF
+        for name, halves in IDENTITY_FIELDS.items()
+        for index, field in enumerate(halves)
     }
-    for values in itertools.product(*_POWERS.values()):
-        try:
-            config = ArrayConfig(**known, **dict(zip(_POWERS, values, strict=True)))
-        except ValueError:
-            continue
-        if identity(config) == reported:
-            return config
-    facts = ", ".join(f"{name} {value:#010x}" for name, value in reported.items())
-    raise ProtocolError(f"the device reports what fits no configuration: {facts}")
+    try:
+        config = ArrayConfig(**fields)
+    except ValueError as error:
+        raise ProtocolError(f"the device reports what is no configuration: {error}") from error
+    if identity(config) != reported:
+        raise ProtocolError(
+            f"the device reports {config}, and {reported['config_hash']:#010x}, the hash of another "
+            "configuration: was it built with this systolith?"
+        )
+    return config

@@ -21,6 +21,9 @@ def identity(config):
         0x10: config.a_buffer_lines | config.b_buffer_lines << 16,
         0x14: config.accumulator_rows | config.epilogue_lanes << 16,
         0x18: int(config.content_hash[:8], 16),
+        0x50: config.burst_bytes | config.outstanding << 16,
+        0x54: config.descriptor_slots,
+        0x58: config.dimension_bits | config.counter_bits << 16,
     }
 
 
