@@ -4,6 +4,7 @@ import warnings
 import weakref
 
 from systolith_hw import ArrayConfig
+from torch.utils.weak import TensorWeakRef
 
 from systolith.device import check_device, open_device
 
@@ -59,8 +60,12 @@ class Session:
         -------
         dict of tuple of str to Row
         """
-        graphs = [graph for graph in self._graphs if not parameters.isdisjoint(graph.systolith_parameters)]
-        return {(row.where, row.what): row for graph in graphs for row in graph.systolith_rows}
+        return {
+            (row.where, row.what): row
+            for graph in self._graphs
+            if any(id(reference()) in parameters for reference in graph.systolith_parameters)
+            for row in graph.systolith_rows
+        }
 
     def compile(self, graph_module, example_inputs):
         """The function that computes a graph, its matrix products on the device."""
@@ -71,7 +76,7 @@ class Session:
             warnings.warn(f"a compiled graph has nothing to run on the device: {why}", stacklevel=2)
         graph_module.systolith_session = self
         graph_module.systolith_rows = rows
-        graph_module.systolith_parameters = rewriter.parameter_ids
+        graph_module.systolith_parameters = [TensorWeakRef(parameter) for parameter in rewriter.parameters]
         self._graphs.add(graph_module)
         return graph_module.forward
 

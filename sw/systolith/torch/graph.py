@@ -99,9 +99,9 @@ class Rewriter:
                 self._parameters[node] = node, value
 
     @property
-    def parameter_ids(self):
-        """The ``id`` of every parameter that the graph uses."""
-        return {id(value) for _, value in self._parameters.values() if isinstance(value, nn.Parameter)}
+    def parameters(self):
+        """Every parameter that the graph uses."""
+        return [value for _, value in self._parameters.values() if isinstance(value, nn.Parameter)]
 
     def run(self, rules):
         """Rewrite the graph.

@@ -154,7 +154,7 @@ def _multi_head_attention_forward(rewriter, node, label):
         places += ((site, part, given[f"{part}_proj_weight"]) for part in "qkv")
     elif query is key is value:
         places.append((site, "qkv", given["in_proj_weight"]))
-    _check(query, key, value, given["in_proj_weight"], *(weight for _, _, weight in places))
+    _check(query, key, value, *(weight for _, _, weight in places))
     _pack_all(rewriter, places)
     rewriter.exchange(node, operators.multi_head_attention_forward, site, (), given)
     return "projections and both products; softmax on the host"

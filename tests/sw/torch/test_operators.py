@@ -1,0 +1,312 @@
+"""Every operator that a compiled graph exchanges: shapes, options, and what stays on the host."""
+
+import pytest
+import torch
+from sw.torch.conftest import cosine
+from systolith.torch import Verifier, report
+from systolith.torch.operators import parse_einsum
+from torch import nn
+from torch.nn import functional
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+class Given(nn.Module):
+    """A function of a parameter and inputs."""
+
+    def __init__(self, function, *size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(*size))
+        self.bias = nn.Parameter(torch.randn(size[0]))
+        self.function = function
+
+    def forward(self, *inputs):
+        return self.function(self, *inputs)
+
+
+def run(function, *inputs, device, verifier=None):
+    """What a compiled function returns, beside what it returns uncompiled."""
+    verifier = verifier or Verifier()
+    options = {"device": device, "verifier": verifier}
+    compiled = torch.compile(function, backend="systolith", options=options, fullgraph=True)
+    with torch.inference_mode():
+        ours, wanted = compiled(*inputs), function(*inputs)
+    assert verifier.bit_exact
+    assert verifier.macs == sum(record.macs for record in device.trace)
+    return ours, wanted
+
+
+def check(function, *inputs, device, verifier=None):
+    ours, wanted = run(function, *inputs, device=device, verifier=verifier)
+    assert ours.shape == wanted.shape
+    assert ours.dtype == wanted.dtype
+    assert cosine(ours, wanted) > 0.99
+
+
+WEIGHTS = {
+    "linear": ((8, 24), lambda own, x: functional.linear(x, own.weight, own.bias)),
+    "matmul": ((24, 8), lambda own, x: x @ own.weight),
+    "method": ((24, 8), lambda own, x: x.matmul(own.weight)),
+    "transposed": ((8, 24), lambda own, x: torch.matmul(x, own.weight.T)),
+    "transposed twice": ((24, 8), lambda own, x: x @ own.weight.t().mT),
+    "mm": ((24, 8), lambda own, x: torch.mm(x[0], own.weight)),
+    "addmm": ((24, 24), lambda own, x: torch.addmm(own.bias, x[0], own.weight)),
+    "rows": ((16, 24), lambda own, x: functional.linear(x, own.weight.chunk(2)[1])),
+    "columns": ((24, 16), lambda own, x: x @ own.weight[:, 4:12]),
+    "split": ((24, 16), lambda own, x: x @ own.weight.split([6, 10], dim=1)[1]),
+    "einsum": ((24, 8), lambda own, x: torch.einsum("bik,kn->bin", x, own.weight)),
+    "einsum transposed": ((8, 24), lambda own, x: torch.einsum("bik,nk->bin", x, own.weight)),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_resident(golden, recorder, name):
+    """The weight is packed when the graph is compiled, however it is looked at."""
+    size, function = WEIGHTS[name]
+    model = Given(function, *size)
+    check(model, torch.randn(2, 5, 24), device=golden, verifier=recorder)
+    recorder.check_with_oracle()
+    (row,) = report(model).rows
+    assert (row.place, row.why) == ("device", "weight packed once")
+
+
+PRODUCTS = {
+    "matrices": (torch.matmul, (5, 24), (24, 7)),
+    "vector left": (torch.matmul, (24,), (24, 7)),
+    "vector right": (torch.matmul, (5, 24), (24,)),
+    "vector left of batch": (torch.matmul, (24,), (3, 24, 7)),
+    "vector right of batch": (torch.matmul, (3, 5, 24), (24,)),
+    "batch": (torch.matmul, (3, 5, 24), (3, 24, 7)),
+    "batch of one B": (torch.matmul, (2, 3, 5, 24), (24, 7)),
+    "broadcast": (torch.matmul, (2, 1, 5, 24), (3, 24, 7)),
+    "one A": (torch.matmul, (5, 24), (3, 24, 7)),
+    "mm": (torch.mm, (5, 24), (24, 7)),
+    "bmm": (torch.bmm, (3, 5, 24), (3, 24, 7)),
+    "bmm method": (lambda a, b: a.bmm(b), (3, 5, 24), (3, 24, 7)),
+    "operator": (lambda a, b: a @ b.mT, (3, 5, 24), (3, 7, 24)),
+    "linear": (functional.linear, (3, 5, 24), (7, 24)),
+    "linear of a vector": (functional.linear, (3, 5, 24), (24,)),
+    "einsum": (lambda a, b: torch.einsum("bhqd,bhkd->bhqk", a, b), (2, 3, 5, 24), (2, 3, 7, 24)),
+    "einsum order": (lambda a, b: torch.einsum("bqhd,bkhd->qhkb", a, b), (2, 5, 3, 24), (2, 7, 3, 24)),
+    "einsum two summed": (lambda a, b: torch.einsum("icd,cjd->ji", a, b), (5, 4, 6), (4, 7, 6)),
+    "einsum implicit": (lambda a, b: torch.einsum("ij,jk", a, b), (5, 24), (24, 7)),
+    "einsum list": (lambda a, b: torch.einsum("ij,jk->ik", [a, b]), (5, 24), (24, 7)),
+    "einsum vector": (lambda a, b: torch.einsum("ij,j->i", a, b), (5, 24), (24,)),
+    "einsum scalar": (lambda a, b: torch.einsum("ij,ij->", a, b), (5, 24), (5, 24)),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_computed(golden, recorder, name):
+    function, a, b = PRODUCTS[name]
+    # one sign, so that a sum over few elements is far from zero
+    check(
+        lambda a, b: function(a, b) + 0, torch.rand(a) + 0.1, torch.rand(b) + 0.1,
+        device=golden, verifier=recorder,
+    )  # fmt: skip
+    recorder.check_with_oracle()
+
+
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.5}, {"beta": 2}, {"beta": 0, "alpha": 3}], ids=str)
+def test_addmm(golden, options):
+    x, a, b = torch.randn(5, 7), torch.randn(5, 24), torch.randn(24, 7)
+    check(lambda x, a, b: torch.addmm(x, a, b, **options), x, a, b, device=golden)
+
+
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.5, "beta": 2}], ids=str)
+def test_baddbmm(golden, options):
+    x, a, b = torch.randn(3, 5, 7), torch.randn(3, 5, 24), torch.randn(3, 24, 7)
+    check(lambda x, a, b: torch.baddbmm(x, a, b, **options), x, a, b, device=golden)
+
+
+@pytest.mark.parametrize("shapes", [((0, 8), (8, 3)), ((2, 0), (0, 3)), ((2, 8), (8, 0))], ids=str)
+def test_empty(golden, shapes):
+    inputs = [torch.randn(shape) for shape in shapes]
+    compiled = torch.compile(lambda a, b: (a @ b) * 2, backend="systolith", options={"device": golden})
+    with torch.inference_mode():
+        assert torch.equal(compiled(*inputs), inputs[0] @ inputs[1] * 2)
+    assert len(golden.trace) == 0
+
+
+# attention
+
+
+def attention_inputs(*leading, q_length=5, k_length=7, size=16, heads=None):
+    shape = (*leading, q_length, size)
+    k_shape = (*leading[:-1], heads or leading[-1], k_length, size) if leading else (k_length, size)
+    return torch.randn(shape), torch.randn(k_shape), torch.randn(k_shape)
+
+
+ATTENTION = {
+    "plain": ({}, (2, 4)),
+    "no heads": ({}, ()),
+    "three dimensions": ({}, (4,)),
+    "five dimensions": ({}, (2, 3, 4)),
+    "causal": ({"is_causal": True}, (2, 4)),
+    "scale": ({"scale": 0.7}, (2, 4)),
+    "bool": ({"attn_mask": torch.arange(7) < torch.tensor([[5], [7]])[:, None, None]}, (2, 4)),
+    "additive": ({"attn_mask": torch.linspace(-3, 3, 35).view(5, 7)}, (2, 4)),
+    "a mask per head": ({"attn_mask": torch.linspace(-3, 3, 140).view(4, 5, 7)}, (2, 4)),
+}
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_attention(golden, recorder, name):
+    options, leading = ATTENTION[name]
+    check(
+        lambda q, k, v: functional.scaled_dot_product_attention(q, k, v, **options),
+        *attention_inputs(*leading),
+        device=golden,
+        verifier=recorder,
+    )
+    recorder.check_with_oracle()
+    assert len(recorder.products) == 2
+
+
+def test_attention_grouped(golden):
+    def attend(q, k, v):
+        return functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)
+
+    check(attend, *attention_inputs(2, 4, heads=2), device=golden)
+
+
+@pytest.mark.parametrize("kind", ["bool", "additive"])
+def test_attention_to_nothing(golden, kind):
+    """Queries that may attend to no key give zeros, as in torch."""
+    mask = torch.ones(5, 7, dtype=torch.bool)
+    mask[2] = False
+    if kind == "additive":
+        mask = torch.zeros(5, 7).masked_fill_(~mask, -torch.inf)
+    inputs = attention_inputs(2, 4)
+    ours, wanted = run(
+        lambda q, k, v: functional.scaled_dot_product_attention(q, k, v, attn_mask=mask),
+        *inputs,
+        device=golden,
+    )
+    assert torch.equal(wanted[:, :, 2], torch.zeros(2, 4, 16))
+    assert torch.equal(ours[:, :, 2], wanted[:, :, 2])
+    assert cosine(ours, wanted) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("same", "sizes"),
+    [("all", {}), ("key and value", {}), ("none", {}), ("none", {"kdim": 12, "vdim": 20})],
+    ids=["all", "key and value", "none", "separate"],
+)
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_multihead(golden, recorder, same, sizes, need_weights):
+    model = nn.MultiheadAttention(32, 4, **sizes).eval()
+    query = torch.randn(5, 2, 32)
+    key = query if same == "all" else torch.randn(7, 2, sizes.get("kdim", 32))
+    value = torch.randn(7, 2, sizes.get("vdim", 32)) if same == "none" else key
+    free = golden.free_bytes
+    compiled = torch.compile(
+        model, backend="systolith", options={"device": golden, "verifier": recorder}, fullgraph=True
+    )
+    with torch.inference_mode():
+        ours = compiled(query, key, value, need_weights=need_weights)
+        wanted = model(query, key, value, need_weights=need_weights)
+    assert cosine(ours[0], wanted[0]) > 0.99
+    assert (ours[1] is None) == (wanted[1] is None)
+    assert ours[1] is None or cosine(ours[1], wanted[1]) > 0.99
+    recorder.check_with_oracle()
+    workspaces = sum(1 for _ in golden.idle_workspaces) << 16
+    assert free - golden.free_bytes <= 2 * sum(weight.numel() for weight in model.parameters()) + workspaces
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+@pytest.mark.parametrize("mask", ["none", "padding", "causal", "both"])
+@pytest.mark.parametrize("grad", [False, True])
+def test_encoder_layer(golden, recorder, norm_first, activation, mask, grad):
+    """Through the fast path, which is a single operator, and without it."""
+    layer = nn.TransformerEncoderLayer(
+        32, 4, 48, batch_first=True, norm_first=norm_first, activation=activation
+    )
+    model = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval()
+    x = torch.randn(2, 6, 32)
+    masks, kept = {}, torch.ones(2, 6, dtype=torch.bool)
+    if mask in ("padding", "both"):
+        kept[1, 4:] = False
+        masks["src_key_padding_mask"] = ~kept
+    if mask in ("causal", "both"):
+        # told, since torch may not look for itself while it compiles
+        masks |= {"mask": torch.ones(6, 6, dtype=torch.bool).triu(1), "is_causal": True}
+    compiled = torch.compile(
+        model, backend="systolith", options={"device": golden, "verifier": recorder}, fullgraph=True
+    )
+    with torch.set_grad_enabled(grad):
+        ours, wanted = compiled(x, **masks), model(x, **masks)
+    assert cosine(ours[kept], wanted[kept]) > 0.99
+    recorder.check_with_oracle()
+    assert len(recorder.products) == 6
+
+
+# what stays on the host
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes", "kind", "why"),
+    [
+        (torch.matmul, [(24,), (24,)], "matmul", "a product of two vectors"),
+        (torch.matmul, [(5, 1), (1, 7)], "matmul", "an outer product: nothing is summed"),
+        (
+            lambda a, b: torch.einsum("ab,bc->abc", a, b),
+            [(5, 6), (6, 7)],
+            "einsum",
+            "'ab,bc->abc' is not one product of two operands",
+        ),
+        (torch.conv1d, [(1, 3, 9), (2, 3, 4)], "conv1d", "a convolution"),
+        (torch.tensordot, [(3, 4, 5), (4, 5, 6)], "tensordot", "no operator that is offloaded"),
+        (
+            lambda a, b: torch.bmm(a.double(), b.double()),
+            [(2, 3, 4), (2, 4, 5)],
+            "bmm",
+            "operands are float64, not float32",
+        ),
+    ],
+    ids=["vectors", "outer", "einsum", "convolution", "other", "double"],
+)
+def test_host(golden, function, shapes, kind, why):
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x, *inputs):
+            return self.linear(x), function(*inputs)
+
+    model = Mixed()
+    inputs = [torch.randn(shape) for shape in shapes]
+    compiled = torch.compile(model, backend="systolith", options={"device": golden}, fullgraph=True)
+    with torch.inference_mode():
+        _, ours = compiled(torch.randn(2, 4), *inputs)
+    assert torch.equal(ours, function(*inputs))
+    (row,) = report(compiled).host
+    assert (row.what, row.why) == (kind, why)
+    assert [record.label for record in golden.trace] == ["linear"]
+
+
+@pytest.mark.parametrize(
+    ("equation", "parsed"),
+    [
+        ("ij,jk->ik", ("ij", "jk", "ik")),
+        (" i j , j k -> i k ", ("ij", "jk", "ik")),
+        ("ij,jk", ("ij", "jk", "ik")),
+        ("bij,bjk->bik", ("bij", "bjk", "bik")),
+        ("ij,ij->", ("ij", "ij", "")),
+        ("ii,ij->j", None),
+        ("ij,jk->k", None),
+        ("ij,kl->ijkl", None),
+        ("...j,jk->...k", None),
+        ("ij,jk,kl->il", None),
+        ("ij->ji", None),
+    ],
+)
+def test_parse_einsum(equation, parsed):
+    assert parse_einsum(equation) == parsed
