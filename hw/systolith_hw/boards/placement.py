@@ -162,17 +162,16 @@ def _components(module):
         if (component := component_of(name))
         for bit in net["bits"]
     }
-    known, drives, ends = {}, {}, collections.defaultdict(list)
+    known, drives, ends = {}, collections.defaultdict(list), collections.defaultdict(list)
     for name, cell in cells.items():
-        directions = cell["port_directions"]
         for port, bits in cell["connections"].items():
             for bit in bits:
                 ends[bit].append(name)
-                if directions.get(port) == "output":
-                    drives.setdefault(name, []).append(bit)
-        component = component_of(name) or next(
-            filter(None, map(net_component.get, drives.get(name, ()))), None
-        )
+            if cell["port_directions"].get(port) == "output":
+                drives[name] += bits
+    for name in cells:
+        telling = (net_component.get(bit) for bit in drives[name] if len(ends[bit]) <= FANOUT_MAX)
+        component = component_of(name) or next(filter(None, telling), "")
         if component:
             known[name] = component
     _spread(known, cells, ends)

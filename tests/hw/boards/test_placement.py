@@ -101,7 +101,8 @@ def test_group_by_neighbours(write):
         "$clock": cell("SB_GB", "X0/Y0/gb", outputs=[9]),
     }
     cells |= {f"board.memory.{i}": cell("LUT", f"X2/Y{i}/lc0", inputs=[9]) for i in range(40)}
-    found = groups(read_placement(write(cells)))
+    nets = {"board.accelerator.a_buffer.clk": [9]}
+    found = groups(read_placement(write(cells, nets)))
     assert (found["$near"], found["$far"], found["$clock"]) == (LINK, LINK, OTHER)
 
 
