@@ -13,6 +13,9 @@ __all__ = ["PlacedCell", "Placement", "read_placement"]
 FANOUT_MAX = 32
 """Endpoints of a net that says something of the cells at it; clocks and resets do not."""
 
+LOST = "$"
+"""First character of a name that a tool has made up."""
+
 GRIDS = {
     "lfe5u_12f": (73, 51),
     "lfe5u_25f": (73, 51),
@@ -154,7 +157,10 @@ def _bels(cells):
 
 
 def _components(module):
-    """The components of the cells: by their names, else by the nets they drive, else by their neighbours."""
+    """The components of the cells: by their names, or where those are lost, by the nets they drive.
+
+    If that fails, too, by their neighbours. What has a name, but in no component, belongs to none.
+    """
     cells = module["cells"]
     net_component = {
         bit: component
@@ -171,8 +177,10 @@ def _components(module):
                 drives[name] += bits
     for name in cells:
         telling = (net_component.get(bit) for bit in drives[name] if len(ends[bit]) <= FANOUT_MAX)
-        component = component_of(name) or next(filter(None, telling), "")
-        if component:
+        component = component_of(name)
+        if not component and name.startswith(LOST):
+            component = next(filter(None, telling), None)
+        if component is not None:
             known[name] = component
     _spread(known, cells, ends)
     return known
@@ -193,7 +201,7 @@ def _spread(known, cells, ends):
                 for bit in bits
                 if len(ends[bit]) <= FANOUT_MAX
                 for end in ends[bit]
-                if end in known
+                if known.get(end)
             )
             if votes:
                 found[name] = votes.most_common(1)[0][0]

@@ -106,6 +106,12 @@ def test_group_by_neighbours(write):
     assert (found["$near"], found["$far"], found["$clock"]) == (LINK, LINK, OTHER)
 
 
+def test_pll_is_no_components(write):
+    """It has a name; that of the clock is one of the components'."""
+    cells = {"pll_0": cell("EHXPLLL", "X1/Y1/EHXPLL_LL", outputs=[1]), "$lost": cell("LUT", "X1/Y2/lc0", [1])}
+    assert groups(read_placement(write(cells, {f"{ARRAY}.clk": [1]}))) == {"pll_0": OTHER, "$lost": OTHER}
+
+
 def test_size(write):
     cells = {"a": cell("LUT", "X3/Y5/lc0")}
     known = read_placement(write(cells, **{"arch.name": "ice40", "arch.type": "up5k"}))
