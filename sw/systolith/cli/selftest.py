@@ -58,7 +58,8 @@ def selftest_command(
 
 
 def _render(data):
-    results.print(f"target {printable(data['target'])}, array {data['array']}, seed {data['seed']}")
+    array = data["array"] or "that it has"
+    results.print(f"target {printable(data['target'])}, array {array}, seed {data['seed']}")
     rows = table(None, "check", "outcome", "seconds", "detail")
     for column in (1, 3):
         rows.columns[column].justify = "left"

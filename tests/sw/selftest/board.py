@@ -124,6 +124,15 @@ class AddressLine(HostLines):
             super().write(self._cell(address + i), np.array([byte], np.uint8))
 
 
+class ByteStrobes(Board):
+    """What is written to a byte is written to its neighbour, too."""
+
+    def write(self, address, data):
+        super().write(address, data)
+        if data.size == 1:
+            self.store[address ^ 1] = data[0]
+
+
 class StuckCell(Board):
     """One bit of one byte is 0."""
 

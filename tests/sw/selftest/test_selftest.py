@@ -62,6 +62,7 @@ def test_target_passes(open_shared, target):
         (board.DoubledClock, "clock", {"clock_hz": CLOCK_HZ}),
         (board.DataLine, "memory data lines", {"address": 0, "expected": "0x1", "got": "0x2001"}),
         (board.AddressLine, "memory address lines", {"address": 0}),
+        (board.ByteStrobes, "memory address lines", {"address": 0, "expected": 1, "got": 2}),
         (board.StuckCell, "memory words", {"address": 0x2344}),
         (board.CoupledCells, "memory words", {"address": 0x1900}),
         (board.DeviceAddressLine, "device addresses", {}),
