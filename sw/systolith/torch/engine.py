@@ -5,6 +5,7 @@ import weakref
 import torch
 
 from .prequantized import stored
+from .scheme import PER_TOKEN
 from .weights import ResidentWeight
 
 __all__ = ["Engine"]
@@ -19,11 +20,14 @@ class Engine:
         Open, and kept open by whoever opened it.
     verifier : Verifier or None
         Compares every product with the golden arithmetic.
+    scheme : Scheme
+        How the activations of linear layers are quantized.
     """
 
-    def __init__(self, device, verifier=None):
+    def __init__(self, device, verifier=None, scheme=PER_TOKEN):
         self.device = device
         self.verifier = verifier
+        self.scheme = scheme
         self._resident = weakref.WeakValueDictionary()
 
     def resident(self, parameter, *, what, rows=None, transposed=False):

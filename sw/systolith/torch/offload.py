@@ -11,18 +11,19 @@ from systolith.device import check_device
 
 from .engine import Engine
 from .replace import check_weights, disable_fast_path, replace, replacements
+from .scheme import PER_TOKEN
 
 __all__ = ["offload", "repack"]
 
 
-def offload(model, *, device, inplace=False, verifier=None):
+def offload(model, *, device, inplace=False, verifier=None, scheme=PER_TOKEN):
     """Convert a model so that its matrix products run on a device, with int8 operands.
 
     Replaced are every ``nn.Linear``, ``nn.MultiheadAttention`` and transformers ``Conv1D``; the attention
     products of transformers models are reached through their attention interface. Weights are quantized per
     output channel and put into device memory here, tied ones once; activations are quantized per token as
-    they come. Everything else stays on the host. Parameters, hooks and the keys and values of
-    ``state_dict()`` remain those of the float model.
+    they come, unless ``scheme`` says otherwise. Everything else stays on the host. Parameters, hooks and the
+    keys and values of ``state_dict()`` remain those of the float model.
 
     Changed weights are packed again when next used: after ``load_state_dict()``, an optimizer's step, an
     operation in place under ``torch.no_grad()``, or an assignment to the parameter or its ``.data``. Torch
@@ -40,6 +41,9 @@ def offload(model, *, device, inplace=False, verifier=None):
         Convert ``model`` itself instead of a copy.
     verifier : Verifier or None
         Compares every product with the golden arithmetic as it runs.
+    scheme : Scheme
+        Which layers quantize activations with a scale that is known beforehand; see :func:`calibrate`. Unless
+        given, every token gets a scale of its own.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def offload(model, *, device, inplace=False, verifier=None):
     if not inplace:
         with torch.inference_mode(False):
             model = copy.deepcopy(model)
-    engine = Engine(device, verifier)
+    engine = Engine(device, verifier, scheme)
     with contextlib.ExitStack() as undo:
         for name, module in list(model.named_modules()):
             cls = classes.get(type(module))

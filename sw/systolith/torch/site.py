@@ -81,7 +81,7 @@ class Site:
             part.forget()
 
     def linear(self, x, weight, bias, *, rows=None, transposed=False, part=None):
-        """``x · weightᵀ + bias`` with int8 operands: per-token activations, per-output-channel weights.
+        """``x · weightᵀ + bias``, int8: weights per output channel, activations as the engine's scheme says.
 
         Both are rotated along K before they are quantized, see :mod:`.rotation`, unless torchao has quantized
         the weight already.
@@ -121,12 +121,9 @@ class Site:
             return x.new_empty(*x.shape[:-1], resident.scale.shape[0])
         check_float32(x, self._input)
         tokens = x if x.dim() > 1 else x.unsqueeze(0)
-        result = self.engine.linear(
-            quantize(resident.prepare(tokens), dim=-1, what=self._input),
-            resident,
-            bias,
-            label=self.label if part is None else f"{self.label}.{part}",
-        )
+        label = self.label if part is None else f"{self.label}.{part}"
+        quantized = self.engine.scheme.quantize(resident.prepare(tokens), label=label, what=self._input)
+        result = self.engine.linear(quantized, resident, bias, label=label)
         return result if x.dim() > 1 else result.squeeze(0)
 
     def product(self, a, b, *, b_layout):
