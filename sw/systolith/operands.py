@@ -121,9 +121,11 @@ class Operand:
     Members
     -------
     shape : tuple of int
+    address : int or None
+        Where it lies in device memory; None until it is given a place with the first product that fits.
     array : int8 array of that shape
-        The elements; what is written to it before the queue runs is what the device reads. On a target
-        whose memory the host can see it is that memory. Valid while this object lives.
+        The elements; what is written to it before the queue runs is what the device reads. If it has a place
+        on a target whose memory the host can see, it is that memory. Valid while this object lives.
     """
 
     __slots__ = ("address", "array", "lease", "shape", "staged", "stride")
@@ -134,7 +136,7 @@ class Operand:
         self.shape = shape
         self.stride = stride
         strides = row_strides(shape, stride, 1)
-        if device.memory is None:
+        if device.memory is None or address is None:
             self.staged = np.zeros(strides[0] * shape[0], np.uint8)
             self.array = np.ndarray(shape, np.int8, self.staged, 0, strides)
         else:
@@ -227,6 +229,17 @@ class PackedWeight:
     def freed(self):
         """Whether :meth:`free` has been called."""
         return self.residence is None
+
+    def read_back(self):
+        """What is resident, on the host.
+
+        Returns
+        -------
+        int8 array of :attr:`shape`
+        """
+        strides = row_strides(self.shape, self.stride, 1)
+        octets = self.device.read(self.address, strides[0] * self.shape[0])
+        return np.ndarray(self.shape, np.int8, octets, 0, strides).copy()
 
     def free(self):
         """Give the memory back, once the products queued with it have run. May be called again.

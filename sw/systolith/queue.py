@@ -1,5 +1,6 @@
 """Several GEMMs that run back to back: operands in, descriptors, results out."""
 
+import contextlib
 import copy
 import functools
 
@@ -18,11 +19,14 @@ from .operands import (
     row_strides,
 )
 from .parts import PendingInParts
-from .pending import INT8, INT32, Pending
+from .pending import Pending
 from .tiling import Placement, Problem, batches, descriptors, sizes
 from .workspace import Lease
 
 __all__ = ["Queue"]
+
+OPERAND_SHARE = 8
+"""An operand gets device memory of its own if it takes at most this part of it."""
 
 
 class Queue:
@@ -62,6 +66,8 @@ class Queue:
     def empty(self, shape):
         """An operand to be filled in, through its :attr:`Operand.array`, before the queue runs.
 
+        It may be larger than the device's memory.
+
         Parameters
         ----------
         shape : tuple of int
@@ -75,13 +81,17 @@ class Queue:
         ------
         ValueError
             If it has fewer than two dimensions or one of them is zero.
-        OutOfDeviceMemory
-            If it does not fit.
         """
         shape = tuple(shape)
         check_shape("operand", shape)
         stride = round_up(shape[-1], self._device.config.bus_bytes)
-        return self._operand(self._lease.take(row_strides(shape, stride, 1)[0] * shape[0]), shape, stride)
+        nbytes = row_strides(shape, stride, 1)[0] * shape[0]
+        address = None
+        # A product that is run in parts has no use for a large one in its way.
+        if nbytes <= self._device.memory_bytes // OPERAND_SHARE:
+            with contextlib.suppress(OutOfDeviceMemory):
+                address = self._lease.take(nbytes)
+        return self._operand(address, shape, stride)
 
     def upload(self, array):
         """An operand with the elements of an array.
@@ -98,8 +108,6 @@ class Queue:
         ------
         TypeError, ValueError
             If it is not an int8 array of matrices.
-        OutOfDeviceMemory
-            If it does not fit.
         """
         check_matrix("operand", array)
         operand = self.empty(array.shape)
@@ -153,10 +161,12 @@ class Queue:
         need = sizes(problem, a.shape[:-2], b.shape[:-2], runs.shape, device.config)
 
         upload_a, upload_b = isinstance(a, np.ndarray), isinstance(b, np.ndarray)
+        place_a = not upload_a and a.address is None
+        place_b = not upload_b and b.address is None and b is not a
         upload_parameters = need.parameter_bytes and not (resident and b.parameters is not None)
         align = device.alignment_bytes - 1
-        a_end = (need.a_bytes + align) & ~align if upload_a else 0
-        b_end = a_end + (((need.b_bytes + align) & ~align) if upload_b else 0)
+        a_end = (need.a_bytes + align) & ~align if upload_a or place_a else 0
+        b_end = a_end + (((need.b_bytes + align) & ~align) if upload_b or place_b else 0)
         p_end = b_end + (((need.parameter_bytes + align) & ~align) if upload_parameters else 0)
         exhausted = None
         try:
@@ -169,9 +179,13 @@ class Queue:
         if upload_a:
             source, a = a, self._operand(base, a.shape, need.a_stride)
             a.array[...] = source
+        elif place_a:
+            self._place(a, base)
         if upload_b:
             source, b = b, self._operand(base + a_end, b.shape, need.b_stride)
             b.array[...] = source
+        elif place_b:
+            self._place(b, base + a_end)
         parameter_address = 0
         if upload_parameters:
             parameter_address = base + b_end
@@ -240,23 +254,18 @@ class Queue:
         return failure
 
     def _add_in_parts(self, a, b, problem, shape, label, parameters, exhausted):
-        epilogue = {}
         if isinstance(b, PackedWeight):
             # A handle of its own: the user may free theirs before the queue runs.
             b = copy.copy(b)
             if b.parameters is not None:
                 parameters = None
-        if parameters is not None:
-            names = ("bias", "multiplier", "shift") if problem.output is Output.INT8 else ("bias",)
-            epilogue = {name: parameters[name] for name in names}
         pending = PendingInParts(
             a.copy() if isinstance(a, np.ndarray) else a,
             b.copy() if isinstance(b, np.ndarray) else b,
             shape=shape,
-            dtype=INT8 if problem.output is Output.INT8 else INT32,
-            layout=problem.b_layout,
-            epilogue=epilogue,
-            run_part=functools.partial(_run_part, self._device, problem, label),
+            problem=problem,
+            parameters=parameters,
+            run_part=functools.partial(_run_part, self._device, label),
             exhausted=exhausted,
         )
         self._in_parts.append(pending)
@@ -270,15 +279,20 @@ class Queue:
 
     def _operand(self, address, shape, stride):
         operand = Operand(self._device, self._lease, address, shape, stride)
-        if operand.staged is not None:
+        if operand.staged is not None and address is not None:
             self._staged.append(operand)
         return operand
+
+    def _place(self, operand, address):
+        """Give an operand a place that was too large for one of its own."""
+        operand.address = address
+        self._staged.append(operand)
 
 
 _OUTPUTS = {"int32": Output.INT32, "int8": Output.INT8}
 
 
-def _run_part(device, problem, label, a, b, epilogue):
+def _run_part(device, label, problem, a, b, epilogue):
     """One part of a product that does not fit as a whole."""
     queue = Queue(device)
     pending = queue.matmul(

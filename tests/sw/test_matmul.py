@@ -118,6 +118,40 @@ def test_resident_in_parts():
         assert len(device.trace) > 5
 
 
+def test_resident_in_parts_reads_back():
+    """Where a row of A with all of a resident B does not fit, B is cut nevertheless."""
+    rng = np.random.default_rng(1)
+    b = rng.integers(-128, 128, (300, 9), np.int8)
+    a = rng.integers(-128, 128, (2, 9), np.int8)
+    epilogue = {"bias": 7, "multiplier": 3, "shift": 5}
+    for out in ("int32", "int8"):
+        with open_device("golden", CONFIGS["4x4-small"], memory_bytes=1 << 13) as device:
+            weight = PackedWeight(b, device=device, b_layout="nk", **epilogue)
+            device.allocate(device.largest_free_bytes - 512)
+            used = epilogue if out == "int8" else {"bias": 7}
+            expected = gemm(a, b, b_layout="nk", out=out, **used)
+            np.testing.assert_array_equal(matmul(a, weight, out=out), expected)
+
+
+@pytest.mark.parametrize("out", ["int32", "int8"])
+@pytest.mark.parametrize("b_layout", ["kn", "nk"])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("shape", [(1, 20_000, 1), (3, 9_000, 2), (40, 700, 40)])
+def test_k_in_parts(out, b_layout, relu, shape):
+    """What of A and B does not fit even for one element of the result."""
+    m, k, n = shape
+    rng = np.random.default_rng(k)
+    a = rng.integers(-128, 128, (m, k), np.int8)
+    b = rng.integers(-128, 128, (k, n) if b_layout == "kn" else (n, k), np.int8)
+    options = {"bias": rng.integers(-(2**30), 2**30, n), "relu": relu, "out": out, "b_layout": b_layout}
+    if out == "int8":
+        options |= {"multiplier": rng.integers(0, 1 << 16, n), "shift": rng.integers(20, 40, n)}
+    with open_device("golden", CONFIGS["4x4-small"], memory_bytes=1 << 13) as device:
+        np.testing.assert_array_equal(matmul(a, b, device=device, **options), gemm(a, b, **options))
+        assert len(device.trace) > 1
+        assert device.trace.macs == m * k * n
+
+
 def test_memory_exhausted(golden):
     golden.allocate(golden.free_bytes)
     a = np.ones((3, 4), np.int8)

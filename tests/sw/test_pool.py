@@ -211,8 +211,13 @@ def test_too_large_runs_in_parts():
         np.testing.assert_array_equal(matmul(a, b, device=pool), gemm(a, b))
         assert len(pool.trace) > 1
         assert pool.trace.cycles is pool.trace.makespan_cycles is pool.trace.device_cycles is None
+        a, b = random(1, 20_000), random(20_000, 1)
+        np.testing.assert_array_equal(matmul(a, b, device=pool), gemm(a, b))
+        while pool.idle_workspaces:
+            pool.idle_workspaces.pop().release()
+        pool.allocate(pool.largest_free_bytes)
         with pytest.raises(OutOfDeviceMemory):
-            matmul(random(1, 20_000), random(20_000, 1), device=pool)
+            matmul(a, b, device=pool)
 
 
 def test_long_queue(golden):

@@ -255,6 +255,40 @@ def test_too_large_reads_operands_when_it_runs(small):
     np.testing.assert_array_equal(fits.result(), gemm(x, x, b_layout="nk"))
 
 
+@pytest.mark.parametrize("columns", [16, 90])
+def test_operand_larger_than_its_share(small, columns):
+    """It gets its place with the first product that fits, and products that do not are run in parts."""
+    x, w, narrow = random(90, 48), random(columns, 48), random(2, 48)
+    queue = small.queue()
+    operand = queue.upload(x)
+    assert operand.address is None
+    first = queue.matmul(operand, w, b_layout="nk")
+    second = queue.matmul(operand, narrow, b_layout="nk")
+    third = queue.matmul(narrow, operand, b_layout="nk")
+    assert (first.descriptors == ()) == (columns == 90)
+    assert second.descriptors and operand.address is not None
+    queue.run()
+    for pending, a, b in ((first, x, w), (second, x, narrow), (third, narrow, x)):
+        np.testing.assert_array_equal(pending.result(), gemm(a, b, b_layout="nk"))
+
+
+def test_operand_with_itself(small):
+    x = random(60, 48)
+    with small.queue() as queue:
+        operand = queue.upload(x)
+        pending = queue.matmul(operand, operand, b_layout="nk")
+    np.testing.assert_array_equal(pending.result(), gemm(x, x, b_layout="nk"))
+
+
+def test_operand_larger_than_memory(small):
+    x, w = random(700, 48), random(48, 3)
+    with small.queue() as queue:
+        operand = queue.empty(x.shape)
+        pending = queue.matmul(operand, w)
+        operand.array[...] = x
+    np.testing.assert_array_equal(pending.result(), gemm(x, w))
+
+
 @pytest.mark.parametrize("rows", [8, 400])
 def test_weight_freed_while_queued(small, rows):
     """Its memory stays until the queue has run."""
@@ -297,6 +331,7 @@ def test_memory_exhausted_leaves_the_others(small):
     a = random(8, 24)
     queue = small.queue()
     good = queue.matmul(a, a, b_layout="nk")
+    small.allocate(small.largest_free_bytes)
     bad = queue.matmul(random(1, 20_000), random(20_000, 1))
     with pytest.raises(OutOfDeviceMemory, match=r"^out of device memory: \d+ bytes were asked for; ") as info:
         queue.run()
