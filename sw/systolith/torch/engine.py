@@ -53,8 +53,6 @@ class Engine:
         TypeError, ValueError
             If the weight is not float32 on the CPU, holds NaN or infinity, or was made under
             ``torch.inference_mode()``.
-        OutOfDeviceMemory
-            If it does not fit.
         """
         if parameter.is_inference():
             raise ValueError(f"{what} was made under torch.inference_mode(), which hides its changes")
@@ -102,7 +100,7 @@ class Engine:
         """
         queue = self.device.queue()
         operand = _stage(queue, a.values)
-        pending = queue.matmul(operand, weight.packed, label=label)
+        pending = queue.matmul(operand, weight.packed, b_layout="nk", label=label)
         queue.run()
         accumulators = pending.view()
         if self.verifier is not None:

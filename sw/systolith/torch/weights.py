@@ -1,7 +1,10 @@
 """Weights as they live in device memory."""
 
+import contextlib
+
 import torch
 
+from systolith.errors import OutOfDeviceMemory
 from systolith.operands import PackedWeight
 
 from .prequantized import int8_weight
@@ -10,9 +13,15 @@ from .rotation import rotate_activations, rotate_weight
 
 __all__ = ["ResidentWeight"]
 
+ACTIVATION_SHARE = 4
+"""The part of a device's memory that weights leave free."""
+
 
 class ResidentWeight:
     """A weight, quantized per output channel and resident in device memory for as long as this object lives.
+
+    One that does not fit the device's memory, or would leave too little of it, stays on the host and is
+    copied to the device with each product.
 
     It is rotated along K first, see :mod:`.rotation`, unless torchao has quantized it already.
 
@@ -30,7 +39,7 @@ class ResidentWeight:
 
     Members
     -------
-    packed : PackedWeight
+    packed : PackedWeight or ndarray
         (N, K) int8, to be multiplied with activations that went through :meth:`prepare`.
     values : ndarray or None
         The same on the host.
@@ -47,7 +56,7 @@ class ResidentWeight:
         else:
             values, scale, _ = self._given
         values = values.to(torch.int8).numpy()
-        self.packed = PackedWeight(values, device=device, b_layout="nk")
+        self.packed = _place(values, device)
         self.values = values if keep_values else None
         self.scale = scale.flatten()
 
@@ -56,3 +65,11 @@ class ResidentWeight:
         if self._given is None:
             return rotate_activations(x)
         return x if self._given.factors is None else x * self._given.factors
+
+
+def _place(values, device):
+    """Int8 elements as what a product takes: resident if there is room for them."""
+    if values.nbytes <= device.free_bytes - device.memory_bytes // ACTIVATION_SHARE:
+        with contextlib.suppress(OutOfDeviceMemory):
+            return PackedWeight(values, device=device, b_layout="nk")
+    return values
