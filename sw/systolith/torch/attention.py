@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from .quantize import quantize
-from .site import inference_only
+from .site import inference_only, opaque
 
 __all__ = ["additive_mask", "attention"]
 
@@ -22,6 +22,7 @@ def additive_mask(mask, dtype=torch.float32):
     return torch.zeros(mask.shape, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
 
 
+@opaque
 def attention(site, query, key, value, *, scaling, masks=(), softcap=None, sinks=None, dropout=0.0):
     """``softmax(query · keyᵀ · scaling + masks) · value`` with int8 operands in both products.
 

@@ -71,7 +71,8 @@ class Session:
         """The function that computes a graph, its matrix products on the device."""
         rewriter = Rewriter(graph_module, example_inputs, self.engine)
         rows = rewriter.run(RULES)
-        if all(row.place == HOST for row in rows):
+        nothing = all(row.place == HOST for row in rows)
+        if nothing and (rows or not self._graphs):
             why = ", ".join(f"{row.where} ({row.why})" for row in rows) or "it multiplies no matrices"
             warnings.warn(f"a compiled graph has nothing to run on the device: {why}", stacklevel=2)
         graph_module.systolith_session = self

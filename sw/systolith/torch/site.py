@@ -4,7 +4,10 @@ import torch
 
 from .quantize import check_float32, quantize
 
-__all__ = ["Site", "inference_only"]
+__all__ = ["Site", "inference_only", "opaque"]
+
+opaque = torch.compiler.disable(reason="a systolith device computes it")
+"""Decorates what Dynamo must not look into where somebody compiles an offloaded model."""
 
 
 class _InferenceOnly(torch.autograd.Function):
@@ -80,6 +83,7 @@ class Site:
         for part in self._parts.values():
             part.forget()
 
+    @opaque
     def linear(self, x, weight, bias, *, rows=None, transposed=False, part=None):
         """``x · weightᵀ + bias``, int8: weights per output channel, activations as the engine's scheme says.
 
@@ -126,6 +130,7 @@ class Site:
         result = self.engine.linear(quantized, resident, bias, label=label)
         return result if x.dim() > 1 else result.squeeze(0)
 
+    @opaque
     def product(self, a, b, *, b_layout):
         """``A · B`` of tensors that are both computed, each quantized along K as it comes.
 

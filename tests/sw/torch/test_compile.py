@@ -134,6 +134,18 @@ def test_tied_weights_are_packed_once(golden):
     assert once <= held <= once + workspaces
 
 
+@pytest.mark.filterwarnings("ignore:a compiled graph has nothing to run on the device")
+@pytest.mark.parametrize("backend", ["eager", "systolith"])
+def test_offloaded_model(golden, backend):
+    """Whoever compiles an offloaded model compiles what it leaves to the host."""
+    model, given = bert(), padded()
+    offloaded = offload(model, device=golden)
+    options = {"device": golden} if backend == "systolith" else None
+    with torch.inference_mode():
+        compiled = torch.compile(offloaded, backend=backend, options=options)
+        assert torch.equal(logits(compiled(**given)), logits(offloaded(**given)))
+
+
 def test_cache(golden, recorder):
     """Generation with a key-value cache that grows."""
     model = llama()
