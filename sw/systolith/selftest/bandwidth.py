@@ -56,9 +56,10 @@ def check_device_memory(device, _effort):
     config = device.config
     bus = config.bus_bytes
     n = 4 * max(config.columns, bus)
-    space = min(STREAMED_BYTES, device.largest_free_bytes // 2)
+    # Of what the counters of a device can count, a quarter leaves time enough for a slow memory.
+    space = min(STREAMED_BYTES, device.largest_free_bytes // 2, bus << config.counter_bits - 2)
     k = max(config.rows, space // n // config.rows * config.rows)
-    k = min(k, config.a_buffer_lines * config.line_bytes)
+    k = min(k, config.a_buffer_lines * config.line_bytes, 1 << config.dimension_bits - 1)
     b_offset = round_up(k, device.alignment_bytes)
     d_offset = b_offset + k * n
     buffer = device.allocate(d_offset + 4 * n)

@@ -29,10 +29,12 @@ def check_device_addresses(device, _effort):
 
 def _addresses(device, block):
     """Addresses in a block of memory, each another one but for one bit."""
-    lines = range(device.config.bus_bytes.bit_length() - 1, device.memory_bytes.bit_length())
+    config = device.config
+    reach = min(device.memory_base + device.memory_bytes, 1 << config.address_bits)
+    lines = range(config.bus_bytes.bit_length() - 1, reach.bit_length())
     starts = (block.address, device.memory_base)
     candidates = {start + (1 << line) for start in starts for line in lines}
-    end = block.address + block.size - device.config.bus_bytes
+    end = min(block.address + block.size, reach) - config.bus_bytes
     return [block.address, *sorted(each for each in candidates if block.address <= each <= end)]
 
 

@@ -152,5 +152,6 @@ def _cases(config, effort):
         for relu in (False, True)
     ]
     if effort.large:
-        cases.append(_Case(m=config.accumulator_rows + 1, k=2 * r + 3, n=2 * c + 3, out="int8", bias=True))
+        m = min(config.accumulator_rows + 1, (1 << config.dimension_bits) - 1)
+        cases.append(_Case(m=m, k=2 * r + 3, n=2 * c + 3, out="int8", bias=True))
     return cases

@@ -3,6 +3,7 @@
 import contextlib
 
 from systolith_hw import REGISTERS, identity
+from systolith_hw.descriptor import SLOT_BYTES
 from systolith_hw.registers import Control, Interrupt
 
 from systolith.driver import RingDevice
@@ -20,15 +21,6 @@ COUNTER_READS = 8
 
 VOLATILE = ("cycles_low", "cycles_high", "activity")
 """Read-only registers that change by themselves."""
-
-WRITABLE = {
-    "scratch": 0xFFFFFFFF,
-    "control": int(Control.ENABLE),
-    "ring_base": 0xFFFFFF80,
-    "ring_size": 0xF,
-    "irq_enable": int(Interrupt.COMPLETION | Interrupt.FAULT),
-}
-"""Bits of the registers that read back as written. ``ring_tail`` does too, but writing it is the doorbell."""
 
 
 def check_identity(device, _effort):
@@ -77,12 +69,13 @@ def check_writable(device, _effort):
     """Writable registers read back as written: every bit alone, and all but every bit."""
     if not isinstance(device, RingDevice):
         return _none(device)
+    writable = _writable_bits(device.config)
     # Stopped first: the ring may be moved about while the device is idle.
     device.transport.write_register(REGISTERS["control"].offset, 0)
     values = [0, 0xFFFFFFFF, 0x55555555, 0xAAAAAAAA, *walking_bits(32)]
     accesses = 0
     try:
-        for name, mask in WRITABLE.items():
+        for name, mask in writable.items():
             for value in dict.fromkeys(value & mask for value in values):
                 device.transport.write_register(REGISTERS[name].offset, value)
                 came = device.read_register(name)
@@ -97,7 +90,7 @@ def check_writable(device, _effort):
                     )
     finally:
         device.reset()
-    return passed(f"{len(WRITABLE)} registers, {accesses} values", values=accesses)
+    return passed(f"{len(writable)} registers, {accesses} values", values=accesses)
 
 
 def check_cycle_counter(device, _effort):
@@ -119,6 +112,17 @@ def read_cycles(device):
     """Clock cycles since reset: the low half is read first, which latches the high one."""
     low = device.read_register("cycles_low")
     return device.read_register("cycles_high") << 32 | low
+
+
+def _writable_bits(config):
+    """Bits that read back as written. So do those of ``ring_tail``, but writing it is the doorbell."""
+    return {
+        "scratch": 0xFFFFFFFF,
+        "control": int(Control.ENABLE),
+        "ring_base": (1 << config.address_bits) - SLOT_BYTES,
+        "ring_size": 0xF,
+        "irq_enable": int(Interrupt.COMPLETION | Interrupt.FAULT),
+    }
 
 
 def _none(device):
