@@ -136,9 +136,11 @@ class ByteStrobes(Board):
 class StuckCell(Board):
     """One bit of one byte is 0."""
 
+    cell = 0x2345
+
     def write(self, address, data):
         super().write(address, data)
-        self.store[0x2345] &= ~(1 << 6) & 0xFF
+        self.store[self.cell] &= ~(1 << 6) & 0xFF
 
 
 class CoupledCells(Board):

@@ -81,6 +81,30 @@ def test_fault_is_found(kind, name, figures):
     assert device.free_bytes == free
 
 
+def test_blocks_reach_further_than_words():
+    kind = type("Low", (board.StuckCell,), {"cell": 0x645})
+    outcomes = by_name(open_board(kind), dataclasses.replace(EFFORT, memory_seconds=0.0))
+    assert outcomes["memory words"].status is Status.PASS
+    assert outcomes["memory words"].figures["tested_bytes"] <= 0x645
+    assert outcomes["memory blocks"].status is Status.FAIL
+    assert outcomes["memory blocks"].figures["address"] == 0x644
+
+
+def test_bus_error_is_told(open_shared):
+    """Of the accelerator's memory, which the host sees as it should be; the device can be used on."""
+    device = open_shared("rtl", ArrayConfig(rows=4, columns=4))
+    device.simulator.inject_error(device.memory_bytes // 2, 4)
+    try:
+        outcomes = by_name(device)
+    finally:
+        device.simulator.clear_errors()
+    assert failures(outcomes) == ["device addresses"]
+    assert outcomes["device addresses"].detail == (
+        f"bus error: the write at address {device.memory_bytes // 2:#010x} failed"
+    )
+    assert failures(by_name(device)) == []
+
+
 def test_wrong_address_line_is_named():
     outcome = by_name(open_board(board.AddressLine))["memory address lines"]
     assert outcome.detail == (
