@@ -10,7 +10,7 @@ from torch import nn
 from systolith.device import check_device
 
 from .engine import Engine
-from .replace import check_weights, disable_fast_path, replace, replacements
+from .replace import check_weights, disable_fast_path, replace, replacements, unreplaced
 from .scheme import PER_TOKEN
 
 __all__ = ["offload", "repack"]
@@ -74,10 +74,13 @@ def offload(model, *, device, inplace=False, verifier=None, scheme=PER_TOKEN):
             check_weights(module, name)
             replaced.append(name)
     if not replaced:
-        raise ValueError(
-            f"{type(model).__name__} has nothing to offload: no "
-            + ", ".join(sorted(kind.__name__ for kind in classes))
+        kinds = ", ".join(sorted(kind.__name__ for kind in classes))
+        kept = "".join(
+            f"; {name or 'it'} is {why}"
+            for name, module in model.named_modules()
+            if (why := unreplaced(module)) is not None
         )
+        raise ValueError(f"{type(model).__name__} has nothing to offload: no {kinds}{kept}")
     if not inplace:
         with torch.inference_mode(False):
             model = copy.deepcopy(model)

@@ -6,31 +6,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from .backend import compiled_rows
-from .replace import replacements
+from .replace import replacements, unreplaced
 from .report import DEVICE, HOST, Report, Row
 
-__all__ = ["report", "unreplaced"]
+__all__ = ["report"]
 
 PACKED = "weight packed once"
 ATTENTION = "both products; softmax on the host"
-
-KEPT = {
-    nn.modules.conv._ConvNd: "a convolution",
-    nn.RNNBase: "a recurrence",
-    nn.RNNCellBase: "a recurrence",
-    nn.Bilinear: "a bilinear form",
-    nn.Linear: "a subclass with a forward of its own",
-    nn.MultiheadAttention: "a subclass with a forward of its own",
-}
-"""Kinds of modules that multiply matrices and are not replaced, to why."""
-
-
-def unreplaced(module):
-    """Why a module multiplies matrices on the host; None if it does not, or is replaced."""
-    classes = replacements()
-    if type(module) in classes or type(module) in classes.values():
-        return None
-    return next((why for kind, why in KEPT.items() if isinstance(module, kind)), None)
 
 
 def _attends(module):

@@ -11,7 +11,7 @@ from .prequantized import int8_weight
 from .quantize import check_float32
 from .site import Site
 
-__all__ = ["check_weights", "disable_fast_path", "replace", "replacements", "restore"]
+__all__ = ["check_weights", "disable_fast_path", "replace", "replacements", "restore", "unreplaced"]
 
 PARTS = {
     "weight": None,
@@ -35,6 +35,29 @@ def replacements():
 
         classes[Conv1D] = OffloadedConv1D
     return classes
+
+
+KEPT = {
+    nn.modules.conv._ConvNd: "a convolution",
+    nn.RNNBase: "a recurrence",
+    nn.RNNCellBase: "a recurrence",
+    nn.Bilinear: "a bilinear form",
+    nn.Linear: "a subclass with a forward of its own",
+    nn.MultiheadAttention: "a subclass with a forward of its own",
+}
+"""Kinds of modules that multiply matrices and are not replaced, to why."""
+
+
+def unreplaced(module):
+    """Why a module multiplies matrices on the host; None if it does not, or is replaced."""
+    classes = replacements()
+    if type(module) in classes or type(module) in classes.values():
+        return None
+    # their packed parameters are modules, too, but of no float ones
+    source = type(module).__module__ if hasattr(module, "from_float") else ""
+    if source.startswith(("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized")):
+        return "quantized by torch.ao: convert the float model"
+    return next((why for kind, why in KEPT.items() if isinstance(module, kind)), None)
 
 
 def check_weights(module, name):

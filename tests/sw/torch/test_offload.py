@@ -12,6 +12,7 @@ from systolith.quantize import quantize
 from systolith.torch import offload, repack
 from systolith.torch.linear import OffloadedLinear
 from systolith.torch.rotation import rotate_activations, rotate_weight
+from systolith.torch.weights import ResidentWeight
 from torch import nn
 
 
@@ -309,6 +310,66 @@ def test_offload_wrong_nothing(golden):
         ValueError, match=r"^Sequential has nothing to offload: no .*Linear, MultiheadAttention"
     ):
         offload(nn.Sequential(nn.ReLU(), nn.LayerNorm(4)), device=golden)
+
+
+def test_offload_wrong_kinds(golden):
+    """What multiplies matrices and stays on the host is told, with the reason."""
+
+    class Scaled(nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    model = nn.Sequential(nn.Conv2d(1, 1, 3), Scaled(2, 2), nn.LSTM(2, 2))
+    with pytest.raises(ValueError) as error:
+        offload(model, device=golden)
+    assert str(error.value).endswith(
+        "; 0 is a convolution; 1 is a subclass with a forward of its own; 2 is a recurrence"
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_offload_wrong_torch_quantized(golden):
+    model = torch.ao.quantization.quantize_dynamic(small_model(), {nn.Linear})
+    with pytest.raises(ValueError, match=r"; 0 is quantized by torch\.ao: convert the float model; 2 is"):
+        offload(model, device=golden)
+
+
+class InjectedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("fail_at", range(5))
+def test_failure_midway_restores(golden, monkeypatch, inplace, fail_at):
+    """Whichever weight cannot be packed, the model is what it was, and so is the device."""
+    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 24), 1, enable_nested_tensor=False).eval()
+    before = [(name, type(module), set(module.__dict__)) for name, module in model.named_modules()]
+    switches = [module.activation_relu_or_gelu for module in model.layers]
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    free = golden.free_bytes
+    packed = []
+
+    def pack(*args, **options):
+        packed.append(args)
+        if len(packed) > fail_at:
+            raise InjectedError
+        return ResidentWeight(*args, **options)
+
+    monkeypatch.setattr("systolith.torch.engine.ResidentWeight", pack)
+    if fail_at < 4:
+        with pytest.raises(InjectedError):
+            offload(model, device=golden, inplace=inplace)
+        packed.clear()
+        assert golden.free_bytes == free
+    else:
+        converted = offload(model, device=golden, inplace=inplace)
+        assert golden.free_bytes < free
+        if inplace:
+            assert type(converted.layers[0].linear1) is OffloadedLinear
+            return
+    assert [(name, type(module), set(module.__dict__)) for name, module in model.named_modules()] == before
+    assert [module.activation_relu_or_gelu for module in model.layers] == switches
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
 
 
 def test_offload_wrong_twice(golden):
