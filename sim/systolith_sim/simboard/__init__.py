@@ -2,7 +2,8 @@
 
 from .board import SimulatedBoard
 from .build import build_board
+from .named import named_setup
 from .setup import BoardSetup
 from .terminal import serve
 
-__all__ = ["BoardSetup", "SimulatedBoard", "build_board", "serve"]
+__all__ = ["BoardSetup", "SimulatedBoard", "build_board", "named_setup", "serve"]

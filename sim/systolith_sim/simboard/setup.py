@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from systolith_hw import ArrayConfig
-from systolith_hw.baud import DEFAULT_BAUD
+from systolith_hw.baud import DEFAULT_BAUD, bit_period
 
 if TYPE_CHECKING:
     from systolith_hw.board.sdram import SdramChip
@@ -34,7 +34,7 @@ class BoardSetup:
     Raises
     ------
     ValueError
-        If the memory is too large, or the clock is not one for the SDRAM.
+        If the memory or the baud rate is out of range, or the clock is not one for the SDRAM.
     """
 
     config: ArrayConfig
@@ -46,13 +46,14 @@ class BoardSetup:
     def __post_init__(self):
         if self.sdram is not None:
             object.__setattr__(self, "memory_bytes", self.sdram.memory_bytes)
-        elif self.memory_bytes > MEMORY_MAX_BYTES:
+        elif self.memory_bytes % BOUNDARY_BYTES or not 0 < self.memory_bytes <= MEMORY_MAX_BYTES:
             raise ValueError(
-                f"memory_bytes of a simulated board must be at most {MEMORY_MAX_BYTES}, "
-                f"not {self.memory_bytes}"
+                f"memory_bytes of a simulated board must be a multiple of {BOUNDARY_BYTES} up to "
+                f"{MEMORY_MAX_BYTES}, not {self.memory_bytes}"
             )
         if self.clock_hz is None:
             object.__setattr__(self, "clock_hz", 4 * self.baud)
+        bit_period(self.clock_hz, self.baud)
         if self.sdram is not None:
             self.sdram.check_clock(self.clock_hz)
 
@@ -60,4 +61,5 @@ class BoardSetup:
         return f"{self.config}, {self.memory_bytes} bytes, {self.clock_hz} Hz, {self.baud} baud"
 
 
+BOUNDARY_BYTES = 4096
 MEMORY_MAX_BYTES = 1 << 22

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from systolith_hw.baud import DEFAULT_BAUD
 
-from .options import SEED_MAX, Array, Json, parse_array
+from .options import ARRAY_HELP, SEED_MAX, Json
 from .output import results
 
 __all__ = ["simboard"]
@@ -18,9 +17,21 @@ KIB = 1 << 10
 
 
 def simboard(
-    array: Array = "4x4",
-    memory: Annotated[int, typer.Option(min=4, help="Device memory in KiB, a multiple of 4.")] = 64,
-    baud: Annotated[int, typer.Option(min=1, help="Bits per second of the serial line.")] = DEFAULT_BAUD,
+    board: Annotated[
+        str | None,
+        typer.Option(help="A board as systolith boards lists them, whose array, memory and clock it has."),
+    ] = None,
+    array: Annotated[
+        str | None, typer.Option(metavar="RxC", help=f"{ARRAY_HELP}. Unless given, the board's, or 4x4.")
+    ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(min=4, help="Device memory in KiB, a multiple of 4. Unless given, the board's, or 64."),
+    ] = None,
+    baud: Annotated[
+        int | None,
+        typer.Option(min=1, help="Bits per second of the line. Unless given, a quarter of the clock."),
+    ] = None,
     error_rate: Annotated[
         float,
         typer.Option(
@@ -34,29 +45,36 @@ def simboard(
     as_json: Json = False,
 ) -> None:
     """Simulate a board, and offer its serial port until Ctrl-C."""
-    config = parse_array(array)
     if link is not None and (link.exists() or link.is_symlink() or not link.parent.is_dir()):
         what = "there is something already" if link.parent.is_dir() else "its folder does not exist"
         raise typer.BadParameter(f"{link} cannot be made: {what}", param_hint="--link")
     from systolith.simulated.board import board_setup, serve_board
 
+    given = {"memory_bytes": memory and memory * KIB, "baud": baud}
+    options = {name: value for name, value in given.items() if value is not None}
     try:
-        setup = board_setup(config, memory_bytes=memory * KIB, baud=baud)
+        setup = board_setup(board, array=array, **options)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--memory, --baud") from None
+        raise typer.BadParameter(str(error)) from None
+    config = setup.config
 
     def ready(port):
         if link is not None:
             link.symlink_to(port)
-        data = {"port": port, "array": str(config), "memory_bytes": setup.memory_bytes, "baud": baud}
+        data = {
+            "port": port,
+            "board": board,
+            "array": str(config),
+            "memory_bytes": setup.memory_bytes,
+            "clock_hz": setup.clock_hz,
+            "baud": setup.baud,
+        }
         if as_json:
             typer.echo(json.dumps(data))
         else:
             name = port if link is None else link
-            rate = "" if baud == DEFAULT_BAUD else f",{baud}"
-            results.print(
-                f"a board of array {config} with {memory} KiB of memory: --target serial:{name}{rate}"
-            )
+            size = setup.memory_bytes // KIB
+            results.print(f"{board or 'a board'}, array {config}, {size} KiB: --target serial:{name}")
             results.print("Ctrl-C ends it")
         results.file.flush()
 

@@ -1,27 +1,44 @@
 """A simulated board that other programs reach like a real one."""
 
-from systolith_sim.simboard import BoardSetup, SimulatedBoard, build_board, serve
+from systolith_hw import ArrayConfig
+from systolith_sim.simboard import BoardSetup, SimulatedBoard, build_board, named_setup, serve
+
+from systolith.errors import TargetUnavailable
 
 from .errors import translated_errors
 
 __all__ = ["board_setup", "serve_board"]
 
+DEFAULT_ARRAY = "4x4"
 
-def board_setup(config, **options):
+
+def board_setup(name=None, *, array=None, **options):
     """What a simulated board is made of: a :class:`systolith_sim.simboard.BoardSetup`.
 
     Parameters
     ----------
-    config : ArrayConfig
+    name : str or None
+        Of a real board, whose array, memory and clock it has.
+    array : str or None
+        Its array; ``None``: that of the named board, or of 4×4.
     **options
-        Its other parameters.
+        ``memory_bytes`` and ``baud``, where they are to be others than that board's or the default ones.
 
     Raises
     ------
     ValueError
-        If one is out of range.
+        If there is no such board, or something is out of range.
+    TargetUnavailable
+        If the boards' packages are not installed.
     """
-    return BoardSetup(config=config, **options)
+    if name is None:
+        return BoardSetup(config=ArrayConfig.parse(array or DEFAULT_ARRAY), **options)
+    try:
+        return named_setup(name, array=array, **options)
+    except ModuleNotFoundError as error:
+        raise TargetUnavailable(
+            f"the boards need the Python module {error.name}: pip install 'systolith[fpga]'"
+        ) from error
 
 
 def serve_board(setup, *, error_rate=0.0, seed=0, ready=None, progress=None):

@@ -1,0 +1,42 @@
+"""A simulated board by the name of a real one."""
+
+from .setup import BoardSetup
+
+__all__ = ["named_setup"]
+
+
+def named_setup(name, *, array=None, memory_bytes=None, baud=None):
+    """What a board's simulation is made of: its array, memory and clock. What is of its vendor is generic.
+
+    Parameters
+    ----------
+    name : str
+        In :data:`systolith_hw.boards.BOARDS`.
+    array : str or None
+        As for :meth:`systolith_hw.boards.Board.config`. ``None``: the board's own.
+    memory_bytes : int or None
+        As for :class:`BoardSetup`. ``None``: as the board has it.
+    baud : int or None
+        Bits per second of the serial line. ``None``: the fastest that the clock allows, because a simulation
+        spends most of its cycles on the line.
+
+    Returns
+    -------
+    BoardSetup
+
+    Raises
+    ------
+    ValueError
+        If there is no such board, or something is out of range.
+    ModuleNotFoundError
+        If the boards' packages are not installed.
+    """
+    from systolith_hw.boards import find_board  # noqa: PLC0415 -- needs the extra fpga
+
+    board = find_board(name)
+    memory = {"sdram": board.sdram, "memory_bytes": board.memory_bytes}
+    if memory_bytes is not None:
+        memory = {"memory_bytes": memory_bytes}
+    return BoardSetup(
+        config=board.config(array), clock_hz=board.clock_hz, baud=baud or board.clock_hz // 4, **memory
+    )

@@ -1,0 +1,118 @@
+"""systolith simboard; what it serves is tested with the target serial."""
+
+import pytest
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """What would be served; the user presses Ctrl-C as soon as the port is there."""
+    import systolith.simulated.board
+
+    calls = []
+
+    def serve(setup, *, error_rate, seed, ready, progress):
+        calls.append((setup, error_rate, seed))
+        ready("/dev/pts/77")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(systolith.simulated.board, "serve_board", serve)
+    return calls
+
+
+def test_simboard(systolith, served):
+    result = systolith("simboard")
+    assert result.code == 0
+    assert result.out.splitlines()[0].endswith(", 64 KiB: --target serial:/dev/pts/77")
+    ((setup, error_rate, seed),) = served
+    assert (setup.config.rows, setup.config.columns, setup.memory_bytes) == (4, 4, 1 << 16)
+    assert (setup.clock_hz, setup.baud, error_rate, seed) == (4_000_000, 1_000_000, 0.0, 0)
+
+
+def test_options(systolith, served, tmp_path):
+    link = tmp_path / "board"
+    arguments = ["--array", "2x8-a64", "--memory", "16", "--baud", "115200", "--link", link]
+    result = systolith("simboard", *arguments, "--error-rate", "0.01", "--seed", "5", "--json")
+    assert result.code == 0
+    ((setup, error_rate, seed),) = served
+    assert result.json == {
+        "port": "/dev/pts/77",
+        "board": None,
+        "array": str(setup.config),
+        "memory_bytes": 16384,
+        "clock_hz": 460_800,
+        "baud": 115_200,
+    }
+    assert str(setup.config).startswith("2x8-axi32-a64-")
+    assert (error_rate, seed) == (0.01, 5)
+    assert not link.is_symlink()
+
+
+def test_link_is_there_meanwhile(systolith, monkeypatch, tmp_path):
+    from systolith.simulated import board
+
+    link = tmp_path / "board"
+    targets = []
+
+    def serve(setup, *, ready, **options):
+        ready("/dev/pts/78")
+        targets.append(link.readlink())
+
+    monkeypatch.setattr(board, "serve_board", serve)
+    assert f"--target serial:{link}" in systolith("simboard", "--link", link).out.replace("\n", "")
+    assert [str(target) for target in targets] == ["/dev/pts/78"]
+    assert not link.is_symlink()
+
+
+def test_board(systolith, served):
+    pytest.importorskip("amaranth_boards")
+    from systolith_hw.boards import find_board
+
+    board = find_board("icebreaker")
+    result = systolith("simboard", "--board", "icebreaker", "--json")
+    assert result.code == 0
+    assert result.json["array"] == str(board.array)
+    assert result.json["memory_bytes"] == board.memory_bytes
+    assert (result.json["clock_hz"], result.json["baud"]) == (board.clock_hz, board.clock_hz // 4)
+    systolith("simboard", "--board", "icebreaker", "--array", "2x2", "--memory", "8", "--baud", "115200")
+    setup = served[1][0]
+    assert (setup.config.rows, setup.config.columns) == (2, 2)
+    assert (setup.memory_bytes, setup.clock_hz, setup.baud) == (8192, board.clock_hz, 115_200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--array", "3x3"], "rows must be a power of two from 2 to 64, not 3"),
+        (
+            ["--memory", "6"],
+            "memory_bytes of a simulated board must be a multiple of 4096 up to 4194304, not 6144",
+        ),
+        (
+            ["--memory", "8192"],
+            "memory_bytes of a simulated board must be a multiple of 4096 up to 4194304, not 83",
+        ),
+        (["--error-rate", "1.5"], "'--error-rate'"),
+        (["--board", "nexys"], "unknown board 'nexys'; known are "),
+        (["--board", "icebreaker", "--baud", "20000000"], "baud must be from "),
+    ],
+)
+def test_wrong_options(fails, served, arguments, message):
+    assert message in fails("simboard", *arguments)
+    assert not served
+
+
+def test_wrong_link(fails, served, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    assert fails("simboard", "--link", file).endswith(f"{file} cannot be made: there is something already")
+    missing = tmp_path / "no" / "board"
+    assert fails("simboard", "--link", missing).endswith(
+        f"{missing} cannot be made: its folder does not exist"
+    )
+    assert not served
+
+
+def test_boards_not_installed(fails, served, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "systolith_hw.boards", None)
+    message = fails("simboard", "--board", "icebreaker", code=1)
+    assert message == "the boards need the Python module systolith_hw.boards: pip install 'systolith[fpga]'"
