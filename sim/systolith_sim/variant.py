@@ -10,6 +10,8 @@ class Variant(enum.Enum):
 
     FAST = "fast"
     """Nothing: the fastest."""
+    QUICK = "quick"
+    """Nothing, and compiled sooner: for netlists, which take their time with nothing to vectorize."""
     TRACE = "trace"
     """Write waveforms (FST)."""
     DEBUG = "debug"
@@ -25,13 +27,14 @@ class Variant(enum.Enum):
     @property
     def optimization(self):
         """Flag for the C++ compiler for what runs in every cycle."""
-        return "-O1" if self is Variant.DEBUG else "-O3"
+        return "-O1" if self in {Variant.QUICK, Variant.DEBUG} else "-O3"
 
     @property
     def verilator_flags(self):
         """Flags for Verilator, beside those of every model."""
         return {
             Variant.FAST: [],
+            Variant.QUICK: ["--output-split-cfuncs", "200"],
             Variant.TRACE: ["--trace-fst"],
             Variant.DEBUG: ["--trace-vcd", "--public-flat-rw", "--flatten"],
             Variant.RECORD: [],
@@ -42,6 +45,7 @@ class Variant(enum.Enum):
         """Flags for the C++ compiler, beside those of every model."""
         return {
             Variant.FAST: ["-DVM_TRACE=0"],
+            Variant.QUICK: ["-DVM_TRACE=0"],
             Variant.TRACE: ["-DVM_TRACE=1", "-DVM_TRACE_FST=1", "-DSYSTOLITH_TRACE_FST"],
             Variant.DEBUG: ["-DVM_TRACE=1", "-DVM_TRACE_VCD=1", "-DSYSTOLITH_TRACE_VCD"],
             Variant.RECORD: ["-DVM_TRACE=0", "-DSYSTOLITH_RECORD"],

@@ -368,7 +368,7 @@ def open_device(target="golden", config=None, **options):
 
         - ``memory_base`` (int): the memory's first address. 0 unless given.
 
-        For ``"model"`` and ``"rtl"``:
+        For ``"model"``, ``"rtl"`` and ``"netlist:BOARD"``:
 
         - ``timing`` (:class:`systolith_sim.MemoryTiming`): latency, bandwidth and random stalls of the
           memory, for example ``timing=systolith_sim.MemoryTiming(latency_cycles=100,
@@ -381,6 +381,9 @@ def open_device(target="golden", config=None, **options):
 
         - ``lowering`` (str): ``"loops"``, which simulates fastest, or ``"stock"``, with a signal for every
           register. ``"loops"`` unless given.
+
+        For ``"rtl"`` and ``"netlist:BOARD"``:
+
         - ``variant`` (:class:`systolith_sim.Variant`): what the model can do beside running, such as
           waveforms. Nothing unless given.
         - ``cache`` (path): where built models are kept. ``$SYSTOLITH_CACHE`` or the user's cache folder

@@ -66,6 +66,14 @@ TARGETS = {
         has_stalls=True,
         cycle_source=CycleSource.COUNTERS,
     ),
+    "netlist": Target(
+        "simulated.netlist",
+        "simulation of the hardware as synthesized for a board or a family of parts",
+        has_timing=True,
+        has_stalls=True,
+        cycle_source=CycleSource.COUNTERS,
+        argument="BOARD",
+    ),
     "serial": Target(
         "serial",
         "a board at a serial port",
