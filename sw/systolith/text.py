@@ -1,8 +1,21 @@
-"""Text that a model can take, checked without loading one."""
+"""Text for models, checked and split without loading one."""
 
-__all__ = ["check_text", "shown"]
+import re
+
+__all__ = ["check_text", "shown", "split_sentences"]
 
 SHOWN_CHARACTERS = 40
+
+SENTENCE_END = re.compile(
+    r"""
+    (?:(?<=[.!?]) | (?<=[.!?]["']))  # behind what ends a sentence, and the quote that it ends,
+    (?<!\bMr\.) (?<!\bMrs\.)         # not a title,
+    \s+ (?=["'(]?[A-Z])              # before what begins one;
+    | \n\s*\n                        # or an empty line
+    """,
+    re.VERBOSE,
+)
+"""White space between sentences."""
 
 
 def check_text(text, what):
@@ -28,3 +41,19 @@ def check_text(text, what):
 def shown(text):
     """The begin of a text, quoted, for a message."""
     return f"{text[:SHOWN_CHARACTERS]!r}{'…' if len(text) > SHOWN_CHARACTERS else ''}"
+
+
+def split_sentences(text):
+    """The sentences of a text: up to a full stop, an exclamation or a question mark, or an empty line.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of str
+        Without line breaks.
+    """
+    sentences = SENTENCE_END.split(text)
+    return [" ".join(sentence.split()) for sentence in sentences if sentence.strip()]

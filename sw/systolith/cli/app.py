@@ -18,6 +18,7 @@ from .arguments import asks_for_json
 from .bench import bench
 from .build import boards, build, program
 from .doctor import doctor
+from .eval import evaluate
 from .export import export
 from .gemm import gemm
 from .output import printable
@@ -100,6 +101,7 @@ app = typer.Typer(
 )
 for command in (doctor, run, gemm, export, simboard, boards, build, program):
     app.command()(command)
+app.command("eval")(evaluate)
 app.command("selftest")(selftest_command)
 verify.command()(cycles)
 app.add_typer(verify, name="verify")
