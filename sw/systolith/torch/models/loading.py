@@ -2,9 +2,10 @@
 
 import contextlib
 import importlib.util
+import logging
 import pathlib
 
-from transformers.utils import logging
+from transformers.utils import logging as transformers_logging
 
 __all__ = ["package_folder", "quiet"]
 
@@ -38,13 +39,16 @@ def package_folder(package, *, title, install):
 
 @contextlib.contextmanager
 def quiet():
-    """Keep transformers from reporting its progress, and layers which it was not asked for."""
-    verbosity, progress = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    """Keep transformers, and what it imports, from reporting what does not concern the models here.
+
+    Such as its progress, layers which it was not asked for, and torchao's kernels for other machines.
+    """
+    disabled, progress = logging.root.manager.disable, transformers_logging.is_progress_bar_enabled()
+    logging.disable(logging.WARNING)
+    transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
+        logging.disable(disabled)
         if progress:
-            logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()
