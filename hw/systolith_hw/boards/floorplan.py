@@ -16,8 +16,8 @@ __all__ = ["draw_floorplan"]
 PIXELS = 4
 """A tile of logic is drawn as so many pixels in each direction: lookup tables left, flip-flops right."""
 
-WIDTH_INCHES = 9.0
-LEGEND_INCHES = 1.8
+WIDTH_INCHES = 9.2
+LEGEND_INCHES = 2.0
 DOTS_PER_INCH = 150
 
 EMPTY = "#f4f4f2"
