@@ -24,8 +24,8 @@ class ALoader(wiring.Component):
     jobs : stream of Job
     requests : stream of RowRequest
         Back-pressure is honoured.
-    order : Order
-        Of the request offered.
+    order, staged_order, begin
+        As of :class:`.panel_loader.PanelLoader`.
     free, reserve : range(a_buffer_lines + 1)
         To the A buffer.
     busy : 1
@@ -39,6 +39,8 @@ class ALoader(wiring.Component):
                 "jobs": In(stream.Signature(self.job_layout(config))),
                 "requests": Out(stream.Signature(RowRequest(config))),
                 "order": Out(Order(config)),
+                "staged_order": Out(Order(config)),
+                "begin": Out(1),
                 "free": In(bits_for(depth)),
                 "reserve": Out(bits_for(depth)),
                 "busy": Out(1),
@@ -62,6 +64,8 @@ class ALoader(wiring.Component):
         connect(m, flipped(self.requests), loader.requests)
         m.d.comb += [
             self.order.eq(loader.order),
+            self.staged_order.eq(loader.staged_order),
+            self.begin.eq(loader.begin),
             loader.free.eq(self.free),
             self.reserve.eq(loader.reserve),
         ]

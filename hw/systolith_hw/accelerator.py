@@ -203,8 +203,11 @@ class Accelerator(wiring.Component):
         connect(m, self.a_loader.requests, dma.a_requests)
         connect(m, self.b_loader.requests, dma.b_requests)
         m.d.comb += [
-            dma.a_order.eq(self.a_loader.order),
-            dma.b_order.eq(self.b_loader.order),
+            *(
+                getattr(dma, f"{source}_{name}").eq(getattr(loader, name))
+                for source, loader in (("a", self.a_loader), ("b", self.b_loader))
+                for name in ("order", "staged_order", "begin")
+            ),
             fetch.beat_valid.eq(dma.valid[Target.DESCRIPTOR]),
             fetch.beat.eq(dma.data.data),
             fetch.beat_fault.eq(dma.fault),
@@ -232,12 +235,13 @@ class Accelerator(wiring.Component):
         passes, weights, rows = self.pass_sequencer, self.weight_feeder, self.row_feeder
         for consumer, buffer in ((passes, self.a_buffer), (weights, self.b_buffer)):
             m.d.comb += [
-                consumer.rows_ready.eq(buffer.rows_ready),
+                consumer.has_row.eq(buffer.has_row),
                 buffer.take.eq(consumer.take),
                 buffer.release.eq(consumer.release),
                 buffer.read_address.eq(consumer.read_address),
             ]
         m.d.comb += [
+            weights.rows_ready.eq(self.b_buffer.rows_ready),
             weights.read_data.eq(self.b_buffer.read_data),
             rows.read_data.eq(self.a_buffer.read_data),
             passes.weights_ready.eq(weights.ready),

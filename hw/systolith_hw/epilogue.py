@@ -112,19 +112,32 @@ class Epilogue(wiring.Component):
         row_valid = Signal()
         group = Signal(range(config.columns // config.epilogue_lanes))
         row_end = Signal()
+        has_place = Signal(init=1)
+        leaves = Signal()
         places = Signal(range(self.QUEUE_DEPTH + 1), init=self.QUEUE_DEPTH)
         enter = Signal()
         m.d.comb += [
-            enter.eq(row_valid & (places != 0)),
-            row_end.eq((group + 1) * config.epilogue_lanes >= row.columns),
+            enter.eq(row_valid & has_place),
+            leaves.eq(queue.o.valid & queue.o.ready),
             self.rows.ready.eq(~row_valid | (enter & row_end)),
             self.tile_release.eq(enter & row_end & row.tile_end),
         ]
-        m.d.sync += places.eq(places - enter + (queue.o.valid & queue.o.ready))
+        m.d.sync += [
+            places.eq(places - enter + leaves),
+            has_place.eq(leaves | Mux(enter, places != 1, places != 0)),
+        ]
         with m.If(enter):
-            m.d.sync += group.eq(group + 1)
+            m.d.sync += [
+                group.eq(group + 1),
+                row_end.eq((group + 2) * config.epilogue_lanes >= row.columns),
+            ]
         with m.If(self.rows.ready):
-            m.d.sync += [row_valid.eq(self.rows.valid), row.eq(self.rows.payload), group.eq(0)]
+            m.d.sync += [
+                row_valid.eq(self.rows.valid),
+                row.eq(self.rows.payload),
+                group.eq(0),
+                row_end.eq(self.rows.payload.columns <= config.epilogue_lanes),
+            ]
 
         # Its columns' accumulators and parameters.
         lane_count = config.epilogue_lanes

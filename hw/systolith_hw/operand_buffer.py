@@ -34,6 +34,8 @@ class OperandBuffer(wiring.Component):
         Lines neither reserved nor in use.
     rows_ready : range(depth + 1)
         Rows loaded and not yet taken.
+    has_row : 1
+        ``rows_ready`` is not 0.
     take : range(depth + 1)
         Rows to take in this cycle; at most ``rows_ready``.
     release : 1
@@ -59,6 +61,7 @@ class OperandBuffer(wiring.Component):
                 "reserve": In(bits_for(depth)),
                 "free": Out(bits_for(depth), init=depth),
                 "rows_ready": Out(bits_for(depth)),
+                "has_row": Out(1),
                 "take": In(bits_for(depth)),
                 "release": In(1),
                 "read_address": In(ceil_log2(depth)),
@@ -86,5 +89,6 @@ class OperandBuffer(wiring.Component):
         m.d.sync += [
             self.free.eq(self.free - self.reserve + self.release),
             self.rows_ready.eq(self.rows_ready + row_end - self.take),
+            self.has_row.eq(row_end | (self.rows_ready != self.take)),
         ]
         return m

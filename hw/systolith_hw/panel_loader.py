@@ -29,6 +29,10 @@ class PanelLoader(wiring.Component):
         Back-pressure is honoured.
     order : Order
         Of the request offered.
+    staged_order : Order
+        Of the requests after ``begin``.
+    begin : 1
+        The next panel's requests are offered from the next cycle on.
     free, reserve : range(depth + 1)
         To the buffer.
     end_address : unsigned(address_bits)
@@ -46,6 +50,8 @@ class PanelLoader(wiring.Component):
                 "panels": In(stream.Signature(Panel(config))),
                 "requests": Out(stream.Signature(RowRequest(config))),
                 "order": Out(Order(config)),
+                "staged_order": Out(Order(config)),
+                "begin": Out(1),
                 "free": In(bits_for(depth)),
                 "reserve": Out(bits_for(depth)),
                 "end_address": Out(config.address_bits),
@@ -66,7 +72,7 @@ class PanelLoader(wiring.Component):
         address = Signal.like(panel.address)
         line = Signal(ceil_log2(self._depth))
 
-        begin = Signal()
+        begin = self.begin
         row_done = Signal()
         panel_done = Signal()
         next_address = Signal.like(panel.address)
@@ -86,6 +92,7 @@ class PanelLoader(wiring.Component):
             self.requests.payload.stride.eq(panel.rows),
             self.requests.payload.slot.eq(panel.slot),
             self.order.eq(panel.order),
+            self.staged_order.eq(panel_in.order),
             self.idle.eq(~active & ~staged),
         ]
         with m.If(self.panels.ready):

@@ -37,7 +37,7 @@ class PassSequencer(wiring.Component):
     begin : 1
         A job is accepted in this cycle; its first row may be issued in the next.
     activity : Activity
-    rows_ready, take, release, read_address
+    has_row, take, release, read_address
         To the A buffer. The line at ``read_address`` holds the row issued in this cycle.
     weights_ready : 1
         The next tile of B may be swapped in.
@@ -62,7 +62,7 @@ class PassSequencer(wiring.Component):
                 "jobs": In(stream.Signature(self.job_layout(config))),
                 "begin": Out(1),
                 "activity": Out(Activity),
-                "rows_ready": In(bits_for(depth)),
+                "has_row": In(1),
                 "take": Out(bits_for(depth)),
                 "release": Out(1),
                 "read_address": Out(ceil_log2(depth)),
@@ -105,6 +105,7 @@ class PassSequencer(wiring.Component):
         halves_free = Signal(range(3), init=2)
         half = Signal()
         first_use = Signal()
+        group_begins = Signal(init=1)
         recovery = Signal(range(AccumulatorBank.HAZARD_CYCLES))
         wait_output = Signal()
         wait_recovery = Signal()
@@ -113,10 +114,10 @@ class PassSequencer(wiring.Component):
         issue = Signal()
         m.d.comb += [
             last_row.eq(Mux(first_row, loop.single_row, later_last_row)),
-            first_use.eq(loop.first_n & (loop.k_position[: exact_log2(group_bytes)] == 0)),
+            first_use.eq(loop.first_n & group_begins),
             wait_output.eq(first_row & loop.first_k & (halves_free == 0)),
             wait_b.eq(first_row & ~self.weights_ready),
-            wait_a.eq(first_use & (self.rows_ready == 0)),
+            wait_a.eq(first_use & ~self.has_row),
             wait_recovery.eq(first_row & (recovery != 0)),
             issue.eq(self.activity == Activity.COMPUTE),
         ]
@@ -153,6 +154,9 @@ class PassSequencer(wiring.Component):
             self.access.tile_end.eq(tile_end),
             loop.advance.eq(issue & last_row),
         ]
+        with m.If(loop.advance):
+            next_position = (loop.k_position + config.rows)[: exact_log2(group_bytes)]
+            m.d.sync += group_begins.eq(loop.last_k | (next_position == 0))
         m.d.sync += halves_free.eq(halves_free + self.tile_release - tile_begin)
         with m.If(issue):
             m.d.sync += [

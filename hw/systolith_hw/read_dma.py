@@ -1,6 +1,6 @@
 """Reads memory for the loaders, in the order in which the array needs the data."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,6 +27,10 @@ class ReadDma(wiring.Component):
         Back-pressure is honoured.
     a_order, b_order : Order
         Of the requests offered.
+    a_staged_order, b_staged_order : Order
+    a_begin, b_begin : 1
+        The request offered next is of ``staged_order``. One that does not follow another is offered no sooner
+        than in the cycle after its ``begin``.
     bursts : stream of Transfer
         To the AXI read address channel. Back-pressure is honoured.
     beats : stream of {data, error}
@@ -59,8 +63,15 @@ class ReadDma(wiring.Component):
                 "descriptor_requests": In(requests),
                 "a_requests": In(requests),
                 "b_requests": In(requests),
-                "a_order": In(Order(config)),
-                "b_order": In(Order(config)),
+                **{
+                    f"{source}_{name}": In(shape)
+                    for source in "ab"
+                    for name, shape in (
+                        ("order", Order(config)),
+                        ("staged_order", Order(config)),
+                        ("begin", 1),
+                    )
+                },
                 "bursts": Out(stream.Signature(self._transfer)),
                 "beats": In(stream.Signature(beat)),
                 "valid": Out(data.ArrayLayout(1, len(Target))),
@@ -87,18 +98,16 @@ class ReadDma(wiring.Component):
         return m
 
     def _arbitrate(self, m, pending, transfers):
-        blocks_ahead = Signal(self.a_order.block.shape())
+        # Which of the next requests is earlier, compared before it is known which these are.
         a_first = Signal()
-        m.d.comb += [
-            blocks_ahead.eq(self.b_order.block - self.a_order.block),
-            a_first.eq(
-                Mux(
-                    blocks_ahead == 0,
-                    self.b_order.later_sweep | (self.a_order.line < self.b_order.line),
-                    ~blocks_ahead[-1],
-                )
-            ),
-        ]
+        with m.Switch(Cat(self.a_begin, self.b_begin)):
+            for begin, (a_order, b_order) in enumerate(
+                (a_order, b_order)
+                for b_order in (self.b_order, self.b_staged_order)
+                for a_order in (self.a_order, self.a_staged_order)
+            ):
+                with m.Case(begin):
+                    m.d.sync += a_first.eq(_is_earlier(a_order, b_order))
         ready = Signal()
         chosen = Signal(RowRequest(self._config))
         valid = Signal()
@@ -169,3 +178,13 @@ class ReadDma(wiring.Component):
             self.fault_slot.eq(row.slot),
             self.fault_address.eq(this_address),
         ]
+
+
+def _is_earlier(a_order, b_order):
+    """Whether the array needs A before B."""
+    blocks_ahead = (b_order.block - a_order.block)[: len(a_order.block)]
+    return Mux(
+        blocks_ahead == 0,
+        b_order.later_sweep | (a_order.line < b_order.line),
+        ~blocks_ahead[-1],
+    )

@@ -37,7 +37,7 @@ class WeightFeeder(wiring.Component):
     Members
     -------
     jobs : stream of Job
-    rows_ready, take, release, read_address, read_data
+    rows_ready, has_row, take, release, read_address, read_data
         To the B buffer.
     swap : 1
         The pass sequencer issues the first row of a pass.
@@ -66,6 +66,7 @@ class WeightFeeder(wiring.Component):
             {
                 "jobs": In(stream.Signature(self.job_layout(config))),
                 "rows_ready": In(bits_for(depth)),
+                "has_row": In(1),
                 "take": Out(bits_for(depth)),
                 "release": Out(1),
                 "read_address": Out(ceil_log2(depth)),
@@ -125,7 +126,7 @@ class WeightFeeder(wiring.Component):
         with m.If(parameters_next):
             m.d.comb += [
                 rows.eq(1),
-                may_start.eq((self.rows_ready != 0) & (tiles_unfinished < 2)),
+                may_start.eq(self.has_row & (tiles_unfinished < 2)),
             ]
         with m.Else():
             m.d.comb += [

@@ -32,7 +32,7 @@ def test_sim_random(bits):
             "read_address": rng.randrange(depth),
         }
         stimuli.append(stimulus)
-        expected.append({"free": free, "rows_ready": ready, "read_data": read_before})
+        expected.append({"free": free, "rows_ready": ready, "has_row": ready != 0, "read_data": read_before})
         free += stimulus["release"] - stimulus["reserve"]
         used += stimulus["reserve"] - stimulus["release"]
         ready += (stimulus["write_valid"] and write["row_end"]) - stimulus["take"]
@@ -43,7 +43,9 @@ def test_sim_random(bits):
         if stimulus["write_valid"]:
             contents[write["line"]][write["beat"]] = write["data"]
 
-    outputs = trace(OperandBuffer(config, depth=depth), stimuli, ["free", "rows_ready", "read_data"])
+    outputs = trace(
+        OperandBuffer(config, depth=depth), stimuli, ["free", "rows_ready", "has_row", "read_data"]
+    )
     checked = 0
     for seen, want in zip(outputs, expected, strict=True):
         if want["read_data"] is None:

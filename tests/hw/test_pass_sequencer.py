@@ -74,7 +74,7 @@ def test_sim_random(name, wait):
             weights_ready = weights_ready or rng.random() >= wait
             ctx.set(dut.tile_release, release)
             ctx.set(dut.weights_ready, weights_ready)
-            ctx.set(dut.rows_ready, ready)
+            ctx.set(dut.has_row, ready != 0)
             outputs = [getattr(dut, n) for n in OUTPUTS] + [getattr(dut.access, n) for n in ACCESS]
             _, _, activity, valid, begin, busy, *values = await ctx.tick().sample(
                 dut.activity, dut.access.valid, dut.begin, dut.busy, *outputs
@@ -145,7 +145,7 @@ def test_sim_no_bubble():
 
     async def rest(ctx):
         ctx.set(dut.weights_ready, 1)
-        ctx.set(dut.rows_ready, 4)
+        ctx.set(dut.has_row, 1)
         await ctx.tick()
         for _ in rows:
             end = ctx.get(dut.access.tile_end)
@@ -169,7 +169,7 @@ def test_sim_hazard(m):
 
     async def rest(ctx):
         ctx.set(dut.weights_ready, 1)
-        ctx.set(dut.rows_ready, 8)
+        ctx.set(dut.has_row, 1)
         for cycle in range(40):
             _, _, swap = await ctx.tick().sample(dut.swap)
             if swap:

@@ -149,6 +149,7 @@ def test_sim_order(a, b, first):
             ctx.set(
                 getattr(dut, f"{port}_requests").payload, {"address": 64 if port == "a" else 128, "beats": 1}
             )
+        await ctx.tick()
         for offered in (("a",), ("b",), ("a", "b")):
             for port in ("a", "b"):
                 ctx.set(getattr(dut, f"{port}_requests").valid, port in offered)

@@ -57,6 +57,7 @@ class Buffer:
         data = [0] * self.config.line_bytes
         while True:
             ctx.set(self.dut.rows_ready, self.ready)
+            ctx.set(self.dut.has_row, self.ready != 0)
             ctx.set(self.dut.read_data, int.from_bytes(data, "little"))
             _, _, take, release, address = await ctx.tick().sample(
                 self.dut.take, self.dut.release, self.dut.read_address
