@@ -7,7 +7,13 @@ from typing import Any
 import torch
 
 from systolith.text import split_sentences
-from systolith.torch.evaluation import compare_language, compare_sentences, embed_in_batches, windows
+from systolith.torch.evaluation import (
+    check_comparable,
+    compare_language,
+    compare_sentences,
+    embed_in_batches,
+    windows,
+)
 
 from .models import Model
 
@@ -36,6 +42,9 @@ class Subject:
 def _prepare_language(model, text, calibration, *, window, tokens):
     ids = model.tokenizer(text, verbose=False)["input_ids"][:tokens]
     parts = windows(ids, window)
+    examples = []
+    if calibration is not None:
+        examples = windows(model.tokenizer(calibration, verbose=False)["input_ids"], window)
 
     def compare(network, tell):
         def progress(done):
@@ -44,8 +53,7 @@ def _prepare_language(model, text, calibration, *, window, tokens):
         return dataclasses.asdict(compare_language(model, network, parts, progress=progress))
 
     def run(network):
-        examples = model.tokenizer(calibration, verbose=False)["input_ids"]
-        for part in windows(examples, window):
+        for part in examples:
             model.logits(part, network=network)
 
     return Subject(module=model.network, facts={"tokens": len(ids), "window": window}, compare=compare), run
@@ -53,7 +61,9 @@ def _prepare_language(model, text, calibration, *, window, tokens):
 
 def _prepare_sentences(model, text, calibration, *, window, tokens):  # noqa: ARG001 -- of a language model
     sentences = split_sentences(text)
-    model.tokenize(sentences)
+    check_comparable(sentences)
+    examples = [] if calibration is None else split_sentences(calibration)
+    model.tokenize([*sentences, *examples])
 
     def compare(encoder, tell):
         def progress(done):
@@ -62,7 +72,7 @@ def _prepare_sentences(model, text, calibration, *, window, tokens):  # noqa: AR
         return dataclasses.asdict(compare_sentences(model, encoder, sentences, progress=progress))
 
     def run(encoder):
-        embed_in_batches(model, split_sentences(calibration), encoder=encoder)
+        embed_in_batches(model, examples, encoder=encoder)
 
     return Subject(module=model.encoder, facts={}, compare=compare), run
 

@@ -8,6 +8,7 @@ from torch.nn import functional
 __all__ = [
     "LanguageScore",
     "SentenceScore",
+    "check_comparable",
     "compare_language",
     "compare_sentences",
     "embed_in_batches",
@@ -147,6 +148,18 @@ def embed_in_batches(model, sentences, *, encoder=None, progress=None):
     return torch.cat(embeddings)
 
 
+def check_comparable(sentences):
+    """Check that there are sentences that can be similar to each other.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two.
+    """
+    if len(sentences) < 2:
+        raise ValueError(f"a text must have at least 2 sentences to be compared, not {len(sentences)}")
+
+
 def compare_sentences(model, encoder, sentences, *, progress=None):
     """Compare the embeddings that two encoders make of sentences.
 
@@ -170,8 +183,7 @@ def compare_sentences(model, encoder, sentences, *, progress=None):
     ValueError
         If there are fewer than two sentences, or one is too long.
     """
-    if len(sentences) < 2:
-        raise ValueError(f"a text must have at least 2 sentences to be compared, not {len(sentences)}")
+    check_comparable(sentences)
     ours = embed_in_batches(model, sentences, encoder=encoder, progress=progress)
     wanted = embed_in_batches(model, sentences)
     cosines = (ours * wanted).sum(dim=-1)
