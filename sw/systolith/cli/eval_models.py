@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from systolith.text import split_sentences
 from systolith.torch.evaluation import (
     check_comparable,
@@ -34,7 +32,7 @@ class Subject:
         From the offloaded module, and what is called with lines of progress, to the figures.
     """
 
-    module: torch.nn.Module
+    module: Any
     facts: dict[str, Any]
     compare: Callable[..., dict[str, Any]]
 
