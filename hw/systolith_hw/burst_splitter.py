@@ -60,9 +60,12 @@ class BurstSplitter(wiring.Component):
         done = Signal()
         beat_address = left.address[exact_log2(self._bus_bytes) : exact_log2(BOUNDARY_BYTES)]
         burst = self.bursts.payload
+        offset = beat_address[: len(left.beats)]
+        near = beat_address[len(offset) :]
         m.d.comb += [
             to_boundary.eq(boundary_beats - beat_address),
-            self.last.eq(left.beats <= to_boundary),
+            # Only what begins near the boundary can cross it.
+            self.last.eq(~near.all() | (left.beats <= (1 << len(offset)) - offset)),
             self.bursts.valid.eq(active),
             burst.address.eq(left.address),
             burst.beats.eq(Mux(self.last, left.beats, to_boundary)),

@@ -1,6 +1,6 @@
 """A whole board: the accelerator with memory on the chip and a serial link."""
 
-from amaranth.hdl import Cat, Module, ResetInserter
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
@@ -18,6 +18,7 @@ from .bus_access import BusAccess
 from .frame_queue import FrameQueue
 from .frame_receiver import FrameReceiver
 from .frame_transmitter import FrameTransmitter
+from .slices import AccessSlice, BusSlice
 from .uart import UartReceiver, UartTransmitter
 
 __all__ = ["BoardTop"]
@@ -73,7 +74,9 @@ class BoardTop(wiring.Component):
         m = Module()
         data_bits = self._config.axi_data_bits
         registers = BoardRegisters(**self._facts, reset_cycles=RESET_CYCLES)
-        device_reset = ResetInserter(registers.reset)
+        reset = Signal()
+        m.d.sync += reset.eq(registers.reset)
+        device_reset = ResetInserter(reset)
         accelerator = Accelerator(self._config, lowering=self._lowering)
         arbiter = MemoryArbiter(data_bits=data_bits)
         bridge = Bridge(data_bits=data_bits)
@@ -88,6 +91,7 @@ class BoardTop(wiring.Component):
         )
         m.submodules.registers = registers
         m.submodules.accelerator = device_reset(accelerator)
+        m.submodules.accelerator_bus = accelerator_bus = device_reset(BusSlice(data_bits=data_bits))
         m.submodules.arbiter = device_reset(arbiter)
         m.submodules.memory = device_reset(self._memory)
         m.submodules.bridge = bridge
@@ -95,11 +99,17 @@ class BoardTop(wiring.Component):
         m.submodules.device_access = device_access
 
         self._connect_line(m, bridge, registers)
-        connect(m, bridge.memory, memory_access.access)
-        connect(m, bridge.device, device_access.access)
-        connect(m, bridge.board, registers.access)
+        for name, access, width in (
+            ("memory", memory_access.access, data_bits),
+            ("device", device_access.access, 32),
+            ("board", registers.access, 32),
+        ):
+            m.submodules[f"{name}_access_slice"] = part = AccessSlice(data_bits=width)
+            connect(m, getattr(bridge, name), part.i)
+            connect(m, part.o, access)
         _connect_bus(m, device_access, "m_axil_", accelerator, "s_axil_")
-        _connect_bus(m, accelerator, "m_axi_", arbiter, "s0_axi_")
+        _connect_bus(m, accelerator, "m_axi_", accelerator_bus, "s_axi_")
+        _connect_bus(m, accelerator_bus, "m_axi_", arbiter, "s0_axi_")
         _connect_bus(m, memory_access, "m_axi_", arbiter, "s1_axi_")
         _connect_bus(m, arbiter, "m_axi_", self._memory, "s_axi_")
         bus = accelerator

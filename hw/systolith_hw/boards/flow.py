@@ -106,7 +106,7 @@ class Ecp5Flow(Flow):
     tools = (YOSYS, nextpnr, packer)
 
     def synthesis(self, board):
-        return "synth_ecp5"
+        return "synth_ecp5 -abc9"
 
     def place(self, folder, *, name, board, clock_hz, seed):
         self.nextpnr.run(
