@@ -71,6 +71,13 @@ OWN = {
 """Operators that are all there is of the module that calls them; their products are named after it."""
 
 
+def _check_result(node):
+    """That a node gives what the device would: torch.autocast makes operators give something else."""
+    value = node.meta.get("example_value")
+    if isinstance(value, torch.Tensor) and value.dtype is not torch.float32:
+        raise Stay(f"its result is {str(value.dtype).removeprefix('torch.')}, not float32")
+
+
 class Rewriter:
     """Exchanges the nodes of one graph.
 
@@ -128,6 +135,7 @@ class Rewriter:
             kind = node.target if isinstance(node.target, str) else node.target.__name__.lstrip("_")
             label = self._label(node, kind)
             try:
+                _check_result(node)
                 why = rule(self, node, label)
             except Stay as reason:
                 rows.append(Row(label, kind, HOST, str(reason)))

@@ -32,8 +32,16 @@ def _check(*operands):
 
 
 def _arguments(node, names):
-    """A node's arguments by name, those that are not given left out."""
-    return dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
+    """A node's arguments by name, those that are not given left out; a bar separates a name's synonyms."""
+    names = [name.split("|") for name in names]
+    known = {synonym: name for name, *synonyms in names for synonym in (name, *synonyms)}
+    unknown = [name for name, value in node.kwargs.items() if name not in known and value is not None]
+    if unknown or len(node.args) > len(names):
+        raise Stay(
+            f"the argument {unknown[0]} is not known" if unknown else "there are more arguments than known"
+        )
+    given = {known[name]: value for name, value in node.kwargs.items() if name in known}
+    return dict(zip((name for name, *_ in names), node.args, strict=False)) | given
 
 
 PACKED = "weight packed once"
@@ -57,7 +65,7 @@ def _resident(site, x, weight, bias=None, **options):
 
 
 def _linear(rewriter, node, label):
-    given = _arguments(node, ("input", "weight", "bias"))
+    given = _arguments(node, ("input|self", "weight", "bias"))
     x, weight, bias = given["input"], given["weight"], given.get("bias")
     _check(x, weight)
     done = _multiply(rewriter, node, label, x, weight, transposed=False, bias=bias)
@@ -67,8 +75,8 @@ def _linear(rewriter, node, label):
 
 
 def _matmul(rewriter, node, label):
-    given = _arguments(node, ("input", "other"))
-    a, b = given["input"], given.get("other", given.get("mat2"))
+    given = _arguments(node, ("input|self", "other|mat2|tensor2"))
+    a, b = given["input"], given["other"]
     _check(a, b)
     a_value, b_value = _example(a), _example(b)
     if a_value.dim() == b_value.dim() == 1:
@@ -86,10 +94,8 @@ def _check_k(k):
 
 
 def _addmm(rewriter, node, label):
-    given = _arguments(node, ("input", "a", "b"))
-    x = given.pop("input")
-    a = given.pop("a", None) or given.pop("mat1", None) or given.pop("batch1", None)
-    b = given.pop("b", None) or given.pop("mat2", None) or given.pop("batch2", None)
+    given = _arguments(node, ("input|self", "mat1|batch1", "mat2|batch2", "beta", "alpha"))
+    x, a, b = given.pop("input"), given.pop("mat1"), given.pop("mat2")
     _check(x, a, b)
     _check_k(_example(a).shape[-1])
     scaled = any(given.get(name, 1) != 1 for name in ("alpha", "beta"))
@@ -112,15 +118,12 @@ def _einsum(rewriter, node, label):
     (a_names, b_names, output), (a, b) = names, operands
     k = "".join(name for name in a_names if name not in output)
     _check_k(_example(a).shape[a_names.index(k)] if len(k) == 1 else None)
-    if (
-        len(k) == 1
-        and a_names.endswith(k)
-        and len(b_names) == 2
-        and output == a_names[:-1] + b_names.strip(k)
-    ):
-        done = _multiply(rewriter, node, label, a, b, transposed=b_names.startswith(k))
-        if done is not None:
-            return done
+    for (x_names, x), (w_names, w) in (((a_names, a), (b_names, b)), ((b_names, b), (a_names, a))):
+        is_linear = x_names.endswith(k) and output == x_names[:-1] + w_names.replace(k, "")
+        if len(k) == 1 and len(w_names) == 2 and is_linear:
+            done = _multiply(rewriter, node, label, x, w, transposed=w_names.startswith(k))
+            if done is not None:
+                return done
     rewriter.exchange(node, operators.einsum, rewriter.site(label), (equation, a, b))
     return COMPUTED
 

@@ -60,6 +60,7 @@ WEIGHTS = {
     "columns": ((24, 16), lambda own, x: x @ own.weight[:, 4:12]),
     "split": ((24, 16), lambda own, x: x @ own.weight.split([6, 10], dim=1)[1]),
     "einsum": ((24, 8), lambda own, x: torch.einsum("bik,kn->bin", x, own.weight)),
+    "einsum weight first": ((24, 8), lambda own, x: torch.einsum("kn,bik->bin", own.weight, x)),
     "einsum transposed": ((8, 24), lambda own, x: torch.einsum("bik,nk->bin", x, own.weight)),
 }
 
@@ -262,15 +263,27 @@ def test_encoder_layer(golden, recorder, norm_first, activation, mask, grad):
             "'ab,bc->abc' is not one product of two operands",
         ),
         (torch.conv1d, [(1, 3, 9), (2, 3, 4)], "conv1d", "a convolution"),
+        (
+            lambda a, b: torch.mm(a, b, out=torch.empty(3, 5)),
+            [(3, 4), (4, 5)],
+            "mm",
+            "the argument out is not known",
+        ),
+        (
+            lambda a, b: torch.mm(a.int(), b.int()),
+            [(3, 4), (4, 5)],
+            "mm",
+            "its result is int32, not float32",
+        ),
         (torch.tensordot, [(3, 4, 5), (4, 5, 6)], "tensordot", "no operator that is offloaded"),
         (
             lambda a, b: torch.bmm(a.double(), b.double()),
             [(2, 3, 4), (2, 4, 5)],
             "bmm",
-            "operands are float64, not float32",
+            "its result is float64, not float32",
         ),
     ],
-    ids=["vectors", "outer", "einsum", "convolution", "other", "double"],
+    ids=["vectors", "outer", "einsum", "convolution", "out", "integers", "other", "double"],
 )
 def test_host(golden, function, shapes, kind, why):
     class Mixed(nn.Module):
@@ -290,6 +303,16 @@ def test_host(golden, function, shapes, kind, why):
     (row,) = report(compiled).host
     assert (row.what, row.why) == (kind, why)
     assert [record.label for record in golden.trace] == ["linear"]
+
+
+def test_autocast(golden):
+    """What torch computes in half precision stays where it is."""
+    model = nn.Linear(8, 4)
+    compiled = torch.compile(model, backend="systolith", options={"device": golden})
+    x = torch.randn(2, 8)
+    why = r"linear \(its result is bfloat16, not float32\)$"
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), pytest.warns(UserWarning, match=why):
+        assert torch.equal(compiled(x), model(x))
 
 
 @pytest.mark.parametrize(
