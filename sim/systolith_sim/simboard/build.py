@@ -27,7 +27,7 @@ COMPILER_FLAGS = [
     *("-DVL_TIME_CONTEXT", "-DVL_USER_FATAL"),
 ]
 LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
-FAST, SLOW = "-O3", "-O0"
+FAST, SLOW = "-O2", "-O0"
 _FOLLOW_INPUTS = re.compile(r"(vlSelfRef\.__VicoFirstIteration = )1U;")
 _ZERO = re.compile(r"^    \S+\[\d+\] = \d+'[dh]0+;\n", re.MULTILINE)
 """The first content of a word of memory: a simulated memory is zero without being told so."""

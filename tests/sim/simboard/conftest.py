@@ -1,4 +1,4 @@
-"""A simulated board of the smallest array, built once and switched on for each test."""
+"""A simulated board, built once and switched on for each test."""
 
 import pytest
 from sim.simboard.host import Host
@@ -8,7 +8,8 @@ from systolith_sim.simboard import BoardSetup, SimulatedBoard, build_board
 
 @pytest.fixture(scope="session")
 def setup():
-    return BoardSetup(config=ArrayConfig.parse("4x4"))
+    """The board of the tests of target ``serial``, which is built once for both."""
+    return BoardSetup(config=ArrayConfig.parse("2x8-axi32-a16-b128-acc4-e2-ds2"))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from sw.cases import CONFIGS
 from systolith import open_device
 
-START_SECONDS = 240
+START_SECONDS = 500
 """In which a board must have been built and be there."""
 
 ARRAY = str(CONFIGS["2x8-narrow"])

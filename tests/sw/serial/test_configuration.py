@@ -39,7 +39,5 @@ def test_read_no_configuration():
 def test_read_other_hash():
     other = dataclasses.replace(ArrayConfig(), outstanding=32)
     values = identity(ArrayConfig()) | {"config_hash": identity(other)["config_hash"]}
-    with pytest.raises(
-        ProtocolError, match=r"^the device reports 16x16-.* and 0x[0-9a-f]{8}, the hash of"
-    ):
+    with pytest.raises(ProtocolError, match=r"^the device reports 16x16-.* and 0x[0-9a-f]{8}, the hash of"):
         read_configuration(reader(values))

@@ -1,5 +1,6 @@
 """The target ``serial`` with simulated boards: the same bits and cycles as ``rtl``, and what goes wrong."""
 
+import json
 import os
 import pty
 import re
@@ -25,10 +26,14 @@ from systolith import (
     open_device,
     open_pool,
 )
+from systolith.cli import app
 from systolith.report import total
 from systolith_hw.registers import REGISTERS
+from typer.testing import CliRunner
 
 CONFIG = ArrayConfig.parse(ARRAY)
+
+pytestmark = pytest.mark.timeout(900)  # the first builds a board
 
 
 def random(*shape, seed=0):
@@ -251,3 +256,21 @@ def test_cable_pulled(start_board, tmp_path):
 def test_no_pool(board):
     with pytest.raises(ValueError, match="cannot be pooled: the host does not see its memory"):
         open_pool(board.target)
+
+
+def test_program(board):
+    """The command line's targets."""
+    arguments = ["gemm", "-m", "9", "-k", "20", "-n", "7", "--target", board.target]
+    plain = CliRunner().invoke(app, arguments)
+    assert plain.exit_code == 0
+    assert (
+        f"on {board.target}\narray {ARRAY}\n" in plain.stdout
+        and "cycles counted by the board" in plain.stdout
+    )
+    assert "in the simulator" not in plain.stdout
+    data = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert (data["mismatches"], data["array"], data["target"]) == (0, ARRAY, board.target)
+    other = CliRunner().invoke(app, [*arguments, "--array", "4x4"])
+    assert other.exit_code == 1 and "the device is of another configuration" in other.stderr
+    timing = CliRunner().invoke(app, [*arguments, "--mem-latency", "5"])
+    assert timing.exit_code == 2 and "has no memory timing" in timing.stderr
