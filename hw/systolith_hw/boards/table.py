@@ -2,13 +2,14 @@
 
 import functools
 
+from amaranth.utils import exact_log2
 from amaranth_boards.arty_a7 import ArtyA7_35Platform
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 from amaranth_boards.tang_nano_9k import TangNano9kPlatform
 from amaranth_boards.ulx3s import ULX3S_25F_Platform, ULX3S_85F_Platform
 
 from systolith_hw.board.sdram import IS42S16160G
-from systolith_hw.config import ArrayConfig
+from systolith_hw.config import DIMENSION_BITS, ArrayConfig
 from systolith_hw.vendor import ECP5, GW1N9C, GW2A18C, ICE40UP, SERIES7
 
 from .board import Board
@@ -17,6 +18,16 @@ from .tang_nano_20k import TangNano20kPlatform
 __all__ = ["BOARDS", "find_board"]
 
 KIB = 1024
+
+
+def _array(memory_bytes, **parameters):
+    """A configuration that keeps the bits that a memory needs.
+
+    One bit more of an address than there is memory, so that what lies just outside is told from what lies
+    inside; and no operand in memory is larger than it.
+    """
+    bits = exact_log2(memory_bytes)
+    return ArrayConfig(address_bits=bits + 1, dimension_bits=min(bits, DIMENSION_BITS), **parameters)
 
 
 def _ulx3s(size, **facts):
@@ -47,23 +58,42 @@ def _tang_nano(size, **facts):
     )
 
 
+_8X8 = {
+    "rows": 8,
+    "columns": 8,
+    "a_buffer_lines": 2048,
+    "b_buffer_lines": 256,
+    "epilogue_lanes": 4,
+    "outstanding": 16,
+}
+
 _85F = {
-    "array": ArrayConfig(
-        rows=8, columns=8, a_buffer_lines=2048, b_buffer_lines=256, epilogue_lanes=4, outstanding=16
-    ),
     "baud": 1_000_000,
     "capacity": {"LUT": 83640, "FF": 83640, "RAM": 208, "DSP": 156},
 }
 
 _BOARDS = [
-    _ulx3s("85F", clock_hz=100_000_000, memory_bytes=128 * KIB, **_85F),
-    _ulx3s("85F", clock_hz=90_000_000, memory_bytes=IS42S16160G.memory_bytes, sdram=IS42S16160G, **_85F),
+    _ulx3s("85F", clock_hz=100_000_000, memory_bytes=128 * KIB, array=_array(128 * KIB, **_8X8), **_85F),
+    _ulx3s(
+        "85F",
+        clock_hz=90_000_000,
+        memory_bytes=IS42S16160G.memory_bytes,
+        sdram=IS42S16160G,
+        array=_array(IS42S16160G.memory_bytes, **_8X8),
+        **_85F,
+    ),
     _ulx3s(
         "25F",
         clock_hz=75_000_000,
         memory_bytes=32 * KIB,
-        array=ArrayConfig(
-            rows=4, columns=4, a_buffer_lines=1024, b_buffer_lines=128, epilogue_lanes=2, outstanding=16
+        array=_array(
+            32 * KIB,
+            rows=4,
+            columns=4,
+            a_buffer_lines=1024,
+            b_buffer_lines=128,
+            epilogue_lanes=2,
+            outstanding=16,
         ),
         baud=1_000_000,
         capacity={"LUT": 24288, "FF": 24288, "RAM": 56, "DSP": 28},
@@ -78,7 +108,8 @@ _BOARDS = [
         clock_in_hz=12_000_000,
         clock_hz=30_000_000,
         memory_bytes=128 * KIB,
-        array=ArrayConfig(
+        array=_array(
+            128 * KIB,
             rows=4,
             columns=4,
             a_buffer_lines=256,
@@ -102,7 +133,8 @@ _BOARDS = [
         device="GW1N-9C",
         clock_hz=27_000_000,
         memory_bytes=16 * KIB,
-        array=ArrayConfig(
+        array=_array(
+            16 * KIB,
             rows=4,
             columns=4,
             a_buffer_lines=256,
@@ -124,8 +156,14 @@ _BOARDS = [
         device="GW2A-18C",
         clock_hz=54_000_000,
         memory_bytes=32 * KIB,
-        array=ArrayConfig(
-            rows=4, columns=4, a_buffer_lines=512, b_buffer_lines=128, epilogue_lanes=1, outstanding=4
+        array=_array(
+            32 * KIB,
+            rows=4,
+            columns=4,
+            a_buffer_lines=512,
+            b_buffer_lines=128,
+            epilogue_lanes=1,
+            outstanding=4,
         ),
         baud=1_000_000,
         capacity={"LUT": 20736, "FF": 15552, "RAM": 46, "DSP": 96},
@@ -140,9 +178,7 @@ _BOARDS = [
         clock_in_hz=100_000_000,
         clock_hz=100_000_000,
         memory_bytes=64 * KIB,
-        array=ArrayConfig(
-            rows=8, columns=8, a_buffer_lines=2048, b_buffer_lines=256, epilogue_lanes=4, outstanding=16
-        ),
+        array=_array(64 * KIB, **_8X8),
         baud=1_000_000,
         link="serial line of the FT2232H, channel B",
         capacity={"LUT": 20800, "FF": 41600, "RAM": 50, "DSP": 90},

@@ -98,22 +98,22 @@ class Tool:
         ToolFailedError
             If it ends with an error.
         """
-        result = subprocess.run(
-            [self.find(), *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        (folder / log).write_text(result.stdout, encoding="utf-8")
-        if result.returncode != 0:
-            errors = [line for line in result.stdout.splitlines() if "ERROR" in line]
-            told = errors[-1] if errors else f"exit code {result.returncode}"
-            raise ToolFailedError(f"{self.program}: {told.removeprefix('ERROR: ')}", result.stdout)
-        return result.stdout
+        command = [self.find(), *arguments]
+        with (folder / log).open("wb") as said:
+            code = subprocess.run(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        text = (folder / log).read_text(encoding="utf-8", errors="replace")
+        if code != 0:
+            errors = [line for line in text.splitlines() if "ERROR" in line]
+            told = errors[-1] if errors else f"exit code {code}"
+            raise ToolFailedError(f"{self.program}: {told.removeprefix('ERROR: ')}", text)
+        return text
 
     def _missing(self):
         return MissingToolError(f"{self.distribution} is not installed: pip install 'systolith[fpga]'")
