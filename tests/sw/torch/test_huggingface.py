@@ -4,38 +4,14 @@ import pytest
 import torch
 import transformers
 from sw.torch.conftest import cosine
+from sw.torch.zoo import SIZES, gpt2, ids, llama, t5, vit, whisper
 from systolith.torch import offload
 from systolith.torch.huggingface import OffloadedConv1D, attend
 from torch import nn
 
-SIZES = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "vocab_size": 60,
-    "max_position_embeddings": 64,
-}
-
 
 def bert(**options):
     return transformers.BertModel(transformers.BertConfig(**(SIZES | options)), add_pooling_layer=True).eval()
-
-
-def gpt2():
-    config = transformers.GPT2Config(
-        n_embd=32, n_layer=2, n_head=4, vocab_size=60, n_positions=64, bos_token_id=0, eos_token_id=0
-    )
-    return transformers.GPT2LMHeadModel(config).eval()
-
-
-def llama(**options):
-    config = transformers.LlamaConfig(**(SIZES | {"num_key_value_heads": 2} | options))
-    return transformers.LlamaForCausalLM(config).eval()
-
-
-def ids(batch=2, length=9):
-    return torch.randint(1, 60, (batch, length))
 
 
 def test_bert(device, recorder):
@@ -138,27 +114,52 @@ def test_llama_left_padding(golden):
 
 
 def test_t5_position_bias(golden, recorder):
-    config = transformers.T5Config(
-        d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4, vocab_size=60, decoder_start_token_id=0
-    )
-    model = transformers.T5ForConditionalGeneration(config).eval()
+    model = t5()
     converted = offload(model, device=golden, verifier=recorder)
     inputs = {"input_ids": ids(), "decoder_input_ids": ids(length=4)}
     with torch.inference_mode():
-        assert cosine(converted(**inputs).logits, model(**inputs).logits) > 0.97
+        assert cosine(converted(**inputs).logits, model(**inputs).logits) > 0.99
     recorder.check_with_oracle()
     assert sum(label.endswith(".qk") for label in recorder.products) == 2 + 2 * 2
 
 
 def test_vit_attends_in_both_directions(golden, recorder):
-    options = {name: value for name, value in SIZES.items() if name[:3] not in ("voc", "max")}
-    model = transformers.ViTModel(transformers.ViTConfig(**options, image_size=16, patch_size=8)).eval()
+    model = vit()
     converted = offload(model, device=golden, verifier=recorder)
     image = torch.randn(2, 3, 16, 16)
     with torch.inference_mode():
         ours, wanted = converted(image).last_hidden_state, model(image).last_hidden_state
     assert cosine(ours, wanted) > 0.99
     assert sum(label.endswith(".qk") for label in recorder.products) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "inputs"),
+    [
+        (t5, lambda: {"input_ids": ids(length=6)}),
+        (whisper, lambda: {"input_features": torch.randn(2, 8, 24)}),
+    ],
+    ids=["t5", "whisper"],
+)
+def test_generate_from_an_encoder(golden, recorder, make, inputs):
+    """Caches of the decoder's own attention and of that to the encoder."""
+    model, given = make(), inputs()
+    converted = offload(model, device=golden, verifier=recorder)
+    start = torch.full((2, 1), model.config.decoder_start_token_id)
+    with torch.inference_mode():
+        step = converted(**given, decoder_input_ids=start, use_cache=True)
+        following = ids(length=3)
+        whole = model(**given, decoder_input_ids=torch.cat([start, following], dim=1)).logits
+        for position in range(3):
+            step = converted(
+                **given,
+                decoder_input_ids=following[:, position : position + 1],
+                past_key_values=step.past_key_values,
+            )
+            assert cosine(step.logits[:, -1], whole[:, position + 1]) > 0.99
+        generated = converted.generate(**given, max_new_tokens=3, do_sample=False)
+    assert generated.shape[0] == 2
+    assert recorder.bit_exact
 
 
 def test_inside_another_module(golden, recorder):
