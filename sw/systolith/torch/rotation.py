@@ -19,6 +19,8 @@ def rotate_activations(x):
     what it was. Against float32, the error of sentence embeddings and of a language model's predictions
     falls to less than a quarter; no calibration data is needed.
 
+    Source: QuaRot (Ashkboos et al., 2024, arXiv:2404.00456), here for each layer by itself, and by blocks.
+
     Parameters
     ----------
     x : Tensor
