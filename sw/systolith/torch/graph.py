@@ -204,9 +204,9 @@ class Rewriter:
             raise Stay("its weight is quantized by input feature, not by output channel")
 
     def pack(self, site, weight, part=None):
-        """Put a weight into device memory now."""
+        """Put a weight into device memory now, and tell where it is kept."""
         parameter = self._parameters[weight.node][1]
-        site.hold(parameter, rows=weight.rows, transposed=weight.transposed, part=part)
+        return site.hold(parameter, rows=weight.rows, transposed=weight.transposed, part=part).where
 
     def site(self, label):
         """Where products of that name are computed."""

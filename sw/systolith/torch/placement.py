@@ -11,7 +11,6 @@ from .report import DEVICE, HOST, Report, Row
 
 __all__ = ["report"]
 
-PACKED = "weight packed once"
 ATTENTION = "both products; softmax on the host"
 
 
@@ -27,8 +26,9 @@ def _module_rows(model):
         name = name or type(module).__name__
         why = unreplaced(module)
         if isinstance(module, classes):
-            what = PACKED if not isinstance(module, nn.MultiheadAttention) else f"projections and {ATTENTION}"
-            yield Row(name, type(module).__name__.removeprefix("Offloaded"), DEVICE, what)
+            attends = isinstance(module, nn.MultiheadAttention)
+            why = f"projections and {ATTENTION}" if attends else module._systolith.where
+            yield Row(name, type(module).__name__.removeprefix("Offloaded"), DEVICE, why)
         elif why is not None:
             yield Row(name, type(module).__name__, HOST, why)
         elif "_systolith" in module.__dict__ and _attends(module):

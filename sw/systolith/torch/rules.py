@@ -44,7 +44,6 @@ def _arguments(node, names):
     return dict(zip((name for name, *_ in names), node.args, strict=False)) | given
 
 
-PACKED = "weight packed once"
 COMPUTED = "both operands packed at every call"
 
 
@@ -54,10 +53,10 @@ def _multiply(rewriter, node, label, a, b, *, transposed, bias=None):
     if weight is None:
         return None
     site = rewriter.site(label)
-    rewriter.pack(site, weight)
+    where = rewriter.pack(site, weight)
     args = (a, weight.node) if bias is None else (a, weight.node, bias)
     rewriter.exchange(node, _resident, site, args, rows=weight.rows, transposed=weight.transposed)
-    return PACKED
+    return where
 
 
 def _resident(site, x, weight, bias=None, **options):

@@ -75,6 +75,11 @@ class Site:
         self._held[part] = resident
         return resident
 
+    @property
+    def where(self):
+        """Where the weights of this module are kept, for a report."""
+        return next((resident.where for resident in self._held.values()), "weight packed when first used")
+
     def forget(self):
         """Have all weights of this module packed anew when they are next used."""
         for resident in self._held.values():

@@ -60,6 +60,13 @@ class ResidentWeight:
         self.values = values if keep_values else None
         self.scale = scale.flatten()
 
+    @property
+    def where(self):
+        """Where it is kept, for a report."""
+        if isinstance(self.packed, PackedWeight):
+            return "weight packed once"
+        return "weight copied with every call: too little device memory"
+
     def prepare(self, x):
         """Activations as this weight wants them before they are quantized: (…, K) float32, as ``x``."""
         if self._given is None:

@@ -1,8 +1,11 @@
 """What of an offloaded model runs where."""
 
+import copy
+
 import pytest
 import torch
 from sw.torch.zoo import ZOO
+from systolith import open_device
 from systolith.torch import Report, Row, offload, report
 from torch import nn
 from torch.nn import functional
@@ -103,6 +106,28 @@ def test_report_own_attention(golden):
         told = report(converted, torch.randn(2, 4, 8))
     assert sum(row.macs for row in told.host) == 2 * (2 * 4 * 4 * 8)
     assert {row.where for row in told.host} == {"0"}
+
+
+@pytest.mark.parametrize("door", ["offload", "compile"])
+def test_report_little_memory(door):
+    """Weights that do not fit are told."""
+    model = nn.Sequential(nn.Linear(32, 32), nn.Linear(512, 512)).eval()
+    with open_device("golden", memory_bytes=1 << 18) as device:
+        if door == "offload":
+            rows = report(copy.deepcopy(offload(model[:1], device=device))).rows
+            assert [row.why for row in rows] == ["weight packed when first used"]
+            rows = report(offload(model, device=device)).rows
+        else:
+            torch._dynamo.reset()
+            layers = [
+                torch.compile(layer, backend="systolith", options={"device": device}) for layer in model
+            ]
+            with torch.inference_mode():
+                for layer, size in zip(layers, (32, 512), strict=True):
+                    layer(torch.randn(2, size))
+            rows = [report(layer).rows[0] for layer in layers]
+    copied = "weight copied with every call: too little device memory"
+    assert [row.why for row in rows] == [PACKED, copied]
 
 
 def test_share_of_nothing():
