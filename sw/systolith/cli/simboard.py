@@ -45,7 +45,8 @@ def simboard(
     as_json: Json = False,
 ) -> None:
     """Simulate a board, and offer its serial port until Ctrl-C."""
-    if link is not None and (link.exists() or link.is_symlink() or not link.parent.is_dir()):
+    # What a board that was killed left behind leads nowhere.
+    if link is not None and (link.exists() or not link.parent.is_dir()):
         what = "there is something already" if link.parent.is_dir() else "its folder does not exist"
         raise typer.BadParameter(f"{link} cannot be made: {what}", param_hint="--link")
     from systolith.simulated.board import board_setup, serve_board
@@ -60,6 +61,7 @@ def simboard(
 
     def ready(port):
         if link is not None:
+            link.unlink(missing_ok=True)
             link.symlink_to(port)
         data = {
             "port": port,

@@ -51,6 +51,7 @@ def test_link_is_there_meanwhile(systolith, monkeypatch, tmp_path):
     from systolith.simulated import board
 
     link = tmp_path / "board"
+    link.symlink_to(tmp_path / "gone")
     targets = []
 
     def serve(setup, *, ready, **options):
