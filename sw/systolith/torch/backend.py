@@ -12,6 +12,7 @@ from .engine import Engine
 from .graph import Rewriter
 from .report import HOST
 from .rules import RULES
+from .scheme import PER_TOKEN
 
 __all__ = ["compiled_rows", "systolith"]
 
@@ -28,7 +29,7 @@ class Session:
     def __init__(self, options):
         self.options = options
         options = dict(options)
-        verifier = options.pop("verifier", None)
+        verifier, scheme = options.pop("verifier", None), options.pop("scheme", PER_TOKEN)
         if "device" in options:
             device = options.pop("device")
             check_device(device)
@@ -45,7 +46,7 @@ class Session:
                 'returns, or options={"target": "rtl", "array": "16x16"}, not '
                 + (_names(options) or "no options")
             )
-        self.engine = Engine(device, verifier)
+        self.engine = Engine(device, verifier, scheme)
         self._graphs = weakref.WeakSet()
 
     def rows(self, parameters):
@@ -123,7 +124,7 @@ def systolith(graph_module, example_inputs, *, options=None):
         ``"device"``: an open :class:`~systolith.Device`; or ``"target"`` and, unless its default is meant,
         ``"array"``, such as ``"8x32"`` or an :class:`~systolith.ArrayConfig`, with more options of
         :func:`systolith.open_device`: the device is then closed when torch forgets the compiled model.
-        ``"verifier"``: see :func:`~systolith.torch.offload`.
+        ``"verifier"`` and ``"scheme"``: see :func:`~systolith.torch.offload`, whose labels are the same.
 
     Returns
     -------

@@ -7,7 +7,7 @@ import torch
 from sw.torch.conftest import cosine
 from sw.torch.zoo import ZOO, bert, ids, llama, logits, padded
 from systolith import DeviceClosed, open_device
-from systolith.torch import offload, report
+from systolith.torch import calibrate, offload, report
 from systolith.torch.backend import systolith
 from torch import nn
 
@@ -118,6 +118,19 @@ def test_changed_weights_are_packed_again(golden):
         compiled(x)
         model.load_state_dict(other.state_dict())
         assert torch.equal(compiled(x), offload(other, device=golden)(x))
+
+
+def test_scheme(golden):
+    """Scales that are known beforehand, found with the offloaded model, whose layers have the same labels."""
+    model, given = bert(), padded()
+    with torch.inference_mode():
+        scheme = calibrate(model, lambda copied: copied(**given), device=golden).scheme(tolerance=None)
+        assert len(scheme.limits) == 2 * 6
+        ours = logits(compile_whole(model, golden, scheme=scheme)(**given))
+        wanted = logits(offload(model, device=golden, scheme=scheme)(**given))
+        other = logits(offload(model, device=golden)(**given))
+    assert torch.allclose(ours, wanted, atol=1e-5)
+    assert not torch.allclose(ours, other, atol=1e-5)
 
 
 def test_tied_weights_are_packed_once(golden):
