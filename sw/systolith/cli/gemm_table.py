@@ -84,7 +84,7 @@ def print_verdict(data):
     if data["bit_exact"] is None:
         results.print("not compared with the golden arithmetic")
     elif data["bit_exact"]:
-        results.print(f"[green]all {data['products']} results equal the golden arithmetic bit for bit[/]")
+        results.print(f"[green]all {data['products']:,} results equal the golden arithmetic bit for bit[/]")
     else:
         results.print("[bold red]not equal to the golden arithmetic:[/]")
         for mismatch in data["mismatches"]:
