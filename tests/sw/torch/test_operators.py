@@ -220,8 +220,7 @@ def test_multihead(golden, recorder, same, sizes, need_weights):
     assert free - golden.free_bytes <= 2 * sum(weight.numel() for weight in model.parameters()) + workspaces
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
-@pytest.mark.parametrize("activation", ["relu", "gelu"])
+@pytest.mark.parametrize(("norm_first", "activation"), [(False, "relu"), (True, "gelu")])
 @pytest.mark.parametrize("mask", ["none", "padding", "causal", "both"])
 @pytest.mark.parametrize("grad", [False, True])
 def test_encoder_layer(golden, recorder, norm_first, activation, mask, grad):
