@@ -56,10 +56,11 @@ def test_sim_receive_ignores_spikes(period):
 
 
 def test_sim_receive_corrects_one_sample():
-    """A bit is the majority of three samples."""
-    line = levels([0x00], 16.0)
-    line[3 + 16 * 4 + 8] = 1
-    assert receive(16.0, line) == ([0x00], 0)
+    """A bit is the majority of three samples: no single cycle in the middle of a byte can change it."""
+    for cycle in range(4 * 8, 6 * 8):
+        line = levels([0x0F], 8.0)
+        line[3 + cycle] ^= 1
+        assert receive(8.0, line) == ([0x0F], 0), cycle
 
 
 def test_sim_receive_break():
