@@ -12,7 +12,7 @@ from systolith.texts import load_text
 from systolith.traffic import traffic
 
 from .gemm_table import gemm_facts
-from .models import TITLES, Model, load_model
+from .models import TITLES, Model, load_model, weight_facts
 from .options import (
     SEED_MAX,
     Devices,
@@ -110,6 +110,7 @@ def evaluate(
     with device:
         typer.echo("quantizing and packing the weights …", err=True)
         offloaded, layers = _offload(subject.module, device, scheme, calibration_run)
+        weights = weight_facts(offloaded)
         device.trace.clear()
         start = time.perf_counter()
         score = subject.compare(offloaded, lambda line: typer.echo(f"{line} …", err=True))
@@ -126,6 +127,7 @@ def evaluate(
         **memory_facts(target, memory_latency=mem_latency, memory_stall=mem_stall),
         "text": TEXT if text is None else str(text),
         "calibration": _named(calibration, calibration_content),
+        **weights,
         **subject.facts,
         **score,
         **layers,

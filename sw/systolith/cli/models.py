@@ -4,7 +4,7 @@ import enum
 
 import typer
 
-__all__ = ["TITLES", "Model", "load_model"]
+__all__ = ["TITLES", "Model", "load_model", "weight_facts"]
 
 
 class Model(enum.StrEnum):
@@ -50,3 +50,27 @@ def load_model(model):
         else:
             raise
         raise typer.BadParameter(message, param_hint="MODEL") from None
+
+
+def weight_facts(module):
+    """What the results tell of an offloaded model's weights; on stderr, how much memory is missing for them.
+
+    Parameters
+    ----------
+    module : Module
+        From :func:`systolith.torch.offload`.
+
+    Returns
+    -------
+    dict
+    """
+    from systolith.torch.residency import residency
+
+    found = residency(module)
+    if found.resident_bytes < found.weight_bytes:
+        typer.echo(
+            f"the device's memory holds {found.resident_bytes:,} of {found.weight_bytes:,} bytes of weights, "
+            f"the others are copied with every product: it would need {found.needed_bytes:,} bytes …",
+            err=True,
+        )
+    return {"weight_bytes": found.weight_bytes, "resident_weight_bytes": found.resident_bytes}

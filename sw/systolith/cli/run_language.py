@@ -7,6 +7,7 @@ import typer
 from systolith.records import Trace
 
 from .gemm_table import gemm_facts, print_gemms, print_verdict, verification_facts
+from .models import weight_facts
 from .options import device_facts
 from .output import finish, number, printable, results
 from .streaming import TextStream
@@ -53,6 +54,7 @@ def continue_text(model, prompt, count, *, chat, clock_mhz, open_device, devices
         clock_mhz = clock_mhz or _own_clock_mhz(device) or DEFAULT_CLOCK_MHZ
         typer.echo("quantizing and packing the weights …", err=True)
         network = offload(model.network, device=device, verifier=verifier)
+        weights = weight_facts(network)
         if not as_json:
             results.print(f"[bold]{model.name}[/] on target {facts['target']}, array {device.config}\n")
             results.print(f"{printable(prompt)} ({len(ids)} tokens)\n", markup=False)
@@ -82,6 +84,7 @@ def continue_text(model, prompt, count, *, chat, clock_mhz, open_device, devices
         "model": model.name,
         "array": str(device.config),
         **facts,
+        **weights,
         **device_facts(devices, whole),
         "prompt": prompt,
         "prompt_tokens": len(ids),

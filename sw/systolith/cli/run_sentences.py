@@ -8,6 +8,7 @@ import rich.progress
 import typer
 
 from .gemm_table import gemm_facts, print_gemms, print_verdict, verification_facts
+from .models import weight_facts
 from .options import device_facts
 from .output import finish, printable, results, table
 
@@ -47,6 +48,7 @@ def embed(model, texts, *, open_device, devices, facts, verify, as_json):
     wanted = model.embed(texts)
     with open_device() as device:
         encoder = offload(model.encoder, device=device, verifier=verifier)
+        weights = weight_facts(encoder)
         with _progress(encoder, facts["target"]):
             start = time.perf_counter()
             embeddings = model.embed(texts, encoder=encoder)
@@ -63,6 +65,7 @@ def embed(model, texts, *, open_device, devices, facts, verify, as_json):
         "model": model.name,
         "array": str(device.config),
         **facts,
+        **weights,
         **device_facts(devices, trace),
         "texts": texts,
         "tokens": [len(ids) for ids in tokens],

@@ -76,6 +76,11 @@ class Site:
         return resident
 
     @property
+    def weights(self):
+        """The resident weights that this module holds."""
+        return tuple(self._held.values())
+
+    @property
     def where(self):
         """Where the weights of this module are kept, for a report."""
         return next((resident.where for resident in self._held.values()), "weight packed when first used")

@@ -3,7 +3,8 @@
 import importlib.util
 
 import pytest
-from systolith import open_device
+from systolith import UnknownTarget, open_device
+from systolith.targets import find_target
 
 KEYS = {
     *("cosine_min", "cosine_mean", "bit_exact", "gemms", "macs", "cycles", "utilization", "sim_hz"),
@@ -137,13 +138,14 @@ def test_run_wrong_is_quick(systolith, monkeypatch):
     import systolith.cli.run as command
 
     monkeypatch.setattr(command, "load_model", lambda model: pytest.fail("loaded"))
+    unknown = str(pytest.raises(UnknownTarget, find_target, "board").value)
     for arguments, message in (
         (["--text", ""], "Invalid value for --text: a sentence must not be empty"),
         (
             ["--text", "a\udcff"],
             r"Invalid value for --text: a sentence must be UTF-8 text, not 'a\udcff'",
         ),
-        (["--target", "board"], "target must be one of golden, model, rtl, serial:PORT[,BAUD], not 'board'"),
+        (["--target", "board"], unknown),
         (["--tokens", 3, "--raw"], "Invalid value for --tokens, --raw: minilm takes --text instead"),
         (["--array", "3x4"], "Invalid value for --array: rows must be a power of two from 2 to 64, not 3"),
     ):
@@ -165,6 +167,11 @@ def test_run_in_parts(systolith, monkeypatch):
     data = result.json
     assert data["bit_exact"] is True
     assert data["gemms"] > data["products"] == 48
+    assert 0 < data["resident_weight_bytes"] < data["weight_bytes"] == 6 * (4 * 384**2 + 2 * 384 * 1536)
+    assert result.err.endswith(
+        f"the device's memory holds {data['resident_weight_bytes']:,} of 10,616,832 bytes of weights, the "
+        "others are copied with every product: it would need 14,155,776 bytes …\n"
+    )
 
 
 def test_run_not_compared(systolith, monkeypatch):
