@@ -138,14 +138,15 @@ def test_run_wrong_is_quick(systolith, monkeypatch):
     import systolith.cli.run as command
 
     monkeypatch.setattr(command, "load_model", lambda model: pytest.fail("loaded"))
-    unknown = str(pytest.raises(UnknownTarget, find_target, "board").value)
+    with pytest.raises(UnknownTarget) as error:
+        find_target("board")
     for arguments, message in (
         (["--text", ""], "Invalid value for --text: a sentence must not be empty"),
         (
             ["--text", "a\udcff"],
             r"Invalid value for --text: a sentence must be UTF-8 text, not 'a\udcff'",
         ),
-        (["--target", "board"], unknown),
+        (["--target", "board"], str(error.value)),
         (["--tokens", 3, "--raw"], "Invalid value for --tokens, --raw: minilm takes --text instead"),
         (["--array", "3x4"], "Invalid value for --array: rows must be a power of two from 2 to 64, not 3"),
     ):
