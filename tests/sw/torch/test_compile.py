@@ -9,6 +9,7 @@ from sw.torch.zoo import ZOO, bert, ids, llama, logits, padded
 from systolith import DeviceClosed, open_device
 from systolith.torch import calibrate, offload, report
 from systolith.torch.backend import systolith
+from systolith.torch.models import load_minilm, load_smollm2
 from torch import nn
 
 
@@ -37,6 +38,48 @@ def test_zoo(golden, recorder, name):
     assert torch.allclose(ours, offloaded, rtol=1e-5, atol=1e-5)
     assert labels == [record.label for record in list(golden.trace)[len(labels) :]]
     recorder.check_with_oracle()
+
+
+@pytest.mark.slow
+def test_minilm():
+    """The real one, sentences of several lengths: no graph breaks, and a second graph for all the others."""
+    model = load_minilm()
+    graphs = []
+    with open_device("golden") as device:
+
+        def backend(graph_module, example_inputs):
+            graphs.append(graph_module)
+            return systolith(graph_module, example_inputs, options=options)
+
+        options = {"device": device}
+        compiled = torch.compile(model.encoder, backend=backend, fullgraph=True)
+        for sentence in ("A kitten slept.", "The bank raised its interest rate.", "Money " * 30):
+            ours, wanted = model.embed([sentence], encoder=compiled), model.embed([sentence])
+            assert cosine(ours, wanted) > 0.99
+        assert len(graphs) == 2
+        told = report(model.encoder)
+        assert told.host == ()
+        assert len(told.device) == 6 * 7
+        torch._dynamo.reset()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the conversion, if this is the first time
+def test_smollm2():
+    """The real one, prompt and a step with its cache: no graph breaks, the head on the device, too."""
+    network = load_smollm2().network
+    tokens = torch.tensor([[504, 2365, 6354, 16438, 690, 260, 23790]])
+    with open_device("golden") as device, torch.inference_mode():
+        compiled = compile_whole(network, device)
+        step = compiled(input_ids=tokens[:, :-1], use_cache=True)
+        last = compiled(input_ids=tokens[:, -1:], past_key_values=step.past_key_values).logits
+        wanted = network(input_ids=tokens).logits
+        assert cosine(step.logits, wanted[:, :-1]) > 0.99
+        assert cosine(last, wanted[:, -1:]) > 0.99
+        told = report(network)
+        assert told.host == ()
+        assert {row.where for row in told.device} >= {"lm_head", "model.layers.29.self_attn"}
+        torch._dynamo.reset()
 
 
 @pytest.mark.slow
