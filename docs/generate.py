@@ -10,13 +10,14 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from doc_tables import contract, performance
+from doc_tables import contract, link, performance
 
 __all__ = ["DOCUMENTS", "main", "render"]
 
 FOLDER = pathlib.Path(__file__).parent
 DOCUMENTS: dict[str, Mapping[str, Callable[[], str]]] = {
     "architecture.md": contract.TABLES,
+    "boards.md": link.TABLES,
     "performance.md": performance.TABLES,
 }
 """What each marker of a document stands for."""

@@ -1,35 +1,15 @@
 """Tables that follow from the contract: configuration, registers, descriptors."""
 
-import ast
 import dataclasses
-import enum
 import inspect
-import re
 from collections.abc import Callable, Mapping
 
 from systolith_hw import config, descriptor, registers
 
+from .docstrings import flags, members, prose
 from .markdown import table
 
 __all__ = ["TABLES"]
-
-
-def _prose(text: str) -> str:
-    """One line of Markdown from the reStructuredText of a docstring."""
-    text = re.sub(r":[a-z]+:`~?\.?([^`]+)`", r"`\1`", text)
-    return " ".join(text.replace("``", "`").split())
-
-
-def _attribute_docs(cls: type) -> dict[str, str]:
-    """The string below each assignment in the body of a class."""
-    (body,) = ast.parse(inspect.getsource(cls)).body
-    assert isinstance(body, ast.ClassDef)
-    docs = {}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
-        match statement, following:
-            case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str(text))):
-                docs[name] = _prose(text)
-    return docs
 
 
 def _parameter_docs(cls: type) -> dict[str, str]:
@@ -45,26 +25,10 @@ def _parameter_docs(cls: type) -> dict[str, str]:
         if not line:
             break
         if line.startswith(" "):
-            docs[name] = _prose(f"{docs.get(name, '')} {line}")
+            docs[name] = prose(f"{docs.get(name, '')} {line}")
         else:
             name = line.partition(" : ")[0]
     return docs
-
-
-def _members(cls: type[enum.IntEnum]) -> str:
-    docs = _attribute_docs(cls)
-    return table(
-        ["value", "name", "meaning"],
-        [(member.value, f"`{member.name}`", docs.get(member.name, "")) for member in cls],
-    )
-
-
-def _flags(cls: type[enum.IntFlag]) -> str:
-    docs = _attribute_docs(cls)
-    return table(
-        ["bit", "name", "meaning"],
-        [(flag.value.bit_length() - 1, f"`{flag.name}`", docs.get(flag.name or "", "")) for flag in cls],
-    )
 
 
 def _bits(lsb: int, width: int) -> str:
@@ -79,7 +43,7 @@ def _fields(fields: Mapping[str, descriptor.Field], *, base: int) -> str:
                 f"`0x{base + 4 * field.word:02x}`",
                 _bits(field.lsb, field.width),
                 f"`{name}`",
-                _prose(field.doc),
+                prose(field.doc),
             )
             for name, field in fields.items()
         ],
@@ -90,7 +54,7 @@ def _registers() -> str:
     return table(
         ["offset", "register", "access", "holds"],
         [
-            (f"`0x{register.offset:02x}`", f"`{name}`", register.access, _prose(register.doc))
+            (f"`0x{register.offset:02x}`", f"`{name}`", register.access, prose(register.doc))
             for name, register in registers.REGISTERS.items()
         ],
     )
@@ -135,16 +99,16 @@ TABLES: dict[str, Callable[[], str]] = {
     "constants": _constants,
     "parameters": _parameters,
     "registers": _registers,
-    "control": lambda: _flags(registers.Control),
-    "status": lambda: _flags(registers.Status),
-    "interrupt": lambda: _flags(registers.Interrupt),
+    "control": lambda: flags(registers.Control),
+    "status": lambda: flags(registers.Status),
+    "interrupt": lambda: flags(registers.Interrupt),
     "identity": _identity,
     "descriptor": lambda: _fields(descriptor.DESCRIPTOR_FIELDS, base=0),
     "parameter_record": lambda: _fields(descriptor.PARAMETER_FIELDS, base=0),
     "completion": lambda: _fields(descriptor.COMPLETION_FIELDS, base=descriptor.RECORD_BYTES),
-    "layouts": lambda: _members(descriptor.BLayout),
-    "outputs": lambda: _members(descriptor.Output),
-    "codes": lambda: _members(descriptor.Code),
-    "rejections": lambda: _members(descriptor.Reject),
+    "layouts": lambda: members(descriptor.BLayout),
+    "outputs": lambda: members(descriptor.Output),
+    "codes": lambda: members(descriptor.Code),
+    "rejections": lambda: members(descriptor.Reject),
 }
 """What each marker stands for."""
