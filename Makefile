@@ -6,6 +6,8 @@ RUN_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 LOCK_ARGS ?=
+BOARDS ?= ulx3s-85f ulx3s-85f-sdram ulx3s-25f tang-nano-9k tang-nano-20k arty-a7
+BOARD_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +21,7 @@ MODEL_SOURCES := $(shell find hw sim -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint format types docs lock bench clean
+.PHONY: help setup run test lint format types docs lock bench boards clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +52,10 @@ bench: $(MODEL) $(SCALE_SIM)/.installed ## Run every benchmark, renew docs/ratio
 	@OMP_NUM_THREADS=1 $(BIN)/systolith bench all --file docs/ratios.json \
 	  --scalesim-python $(SCALE_SIM)/bin/python $(BENCH_ARGS); \
 	  status=$$?; $(BIN)/python docs/generate.py && exit $$status
+
+boards: $(INSTALLED) ## Build the boards' bitstreams in build/ (BOARDS=ulx3s-25f, BOARD_ARGS="--seeds 4")
+	@status=0; for board in $(BOARDS); do \
+	  $(BIN)/systolith build --board $$board $(BOARD_ARGS) || status=1; done; exit $$status
 
 lock: $(INSTALLED) ## Renew requirements.lock (LOCK_ARGS=--upgrade for the newest versions)
 	@$(PIP) install -qq 'uv>=0.8'
