@@ -32,6 +32,8 @@ VERILATOR_FLAGS = [
     *("--output-split", "20000"),
     # Yosys writes correct Verilog that is no example of style.
     *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
+    # What a design itself calls an error is one.
+    "-Werror-USERERROR",
 ]
 COMPILER_FLAGS = [
     *("-std=c++17", "-fPIC", "-march=native", "-w"),

@@ -53,8 +53,10 @@ def find_subject(name):
         If the extra ``fpga`` is not installed.
     """
     boards = [board for board in _boards() if board.flow in FAMILIES]
-    # The first board of a family stands for it.
-    known = {board.flow: board for board in reversed(boards)} | {board.name: board for board in boards}
+    known = {board.name: board for board in boards}
+    for board in boards:
+        # The first board of a family stands for it.
+        known.setdefault(board.flow, board)
     if name not in known:
         raise ValueError(f"no netlist of {name!r}; there are {', '.join(known)}")
     return Subject(name=name, board=known[name])

@@ -11,7 +11,7 @@ from systolith_sim.model import design_key
 from systolith_sim.process import run_all
 from systolith_sim.toolchain import find_toolchain
 
-__all__ = ["build_board"]
+__all__ = ["build_board", "build_board_verilog"]
 
 LIBRARY = "libboard.so"
 HARNESS = Path(__file__).with_name("harness.cpp")
@@ -20,7 +20,10 @@ VERILATOR_FLAGS = [
     *("--cc", "--top-module", "board", "--prefix", "Vboard", "--Mdir", ".", "--make", "json"),
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "--timescale", "1ns/1ns"),
     *("--unroll-count", "0", "--output-split", "20000", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
+    # What a design itself calls an error is one.
+    "-Werror-USERERROR",
 ]
+NETLIST_FLAGS = ["--output-split-cfuncs", "200"]
 COMPILER_FLAGS = [
     *("-std=c++17", "-fPIC", "-march=native", "-w", "-fno-gnu-unique"),
     *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0"),
@@ -28,6 +31,7 @@ COMPILER_FLAGS = [
 ]
 LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
 FAST, SLOW = "-O2", "-O0"
+NETLIST = "-O1"
 _FOLLOW_INPUTS = re.compile(r"(vlSelfRef\.__VicoFirstIteration = )1U;")
 _ZERO = re.compile(r"^    \S+\[\d+\] = \d+'[dh]0+;\n", re.MULTILINE)
 """The first content of a word of memory: a simulated memory is zero without being told so."""
@@ -56,18 +60,49 @@ def build_board(setup, *, cache=None, progress=None):
     ValueError
         If there is no such board.
     """
+    find_toolchain()
+    if setup.part is not None:
+        from systolith_sim.netlist import board_netlist  # noqa: PLC0415 -- needs the extra fpga
+
+        verilog = board_netlist(setup, cache=cache, progress=progress)
+    else:
+        verilog = _emitted(setup, cache=cache)
+    return build_board_verilog(
+        verilog, name=str(setup), is_netlist=setup.part is not None, cache=cache, progress=progress
+    )
+
+
+def build_board_verilog(verilog, *, name="a design", is_netlist=False, cache=None, progress=None):
+    """As :func:`build_board`, for any Verilog with the ports of a board and the top module ``board``.
+
+    Parameters
+    ----------
+    verilog : str
+    name : str
+        What ``progress`` is told.
+    is_netlist : bool
+        It consists of single bits, which take long to compile and gain nothing by it.
+    """
     toolchain = find_toolchain()
-    store = Cache(cache or default_cache_folder())
 
     def build(folder):
         if progress:
-            progress(f"building a simulated board: {setup}")
-        _build(_emit(setup), folder, toolchain=toolchain)
+            progress(f"building a simulated board: {name}")
+        _build(verilog, folder, toolchain=toolchain, is_netlist=is_netlist)
 
-    flags = [*VERILATOR_FLAGS, *COMPILER_FLAGS, *LINKER_FLAGS, FAST, SLOW]
-    sources = [source.read_bytes() for source in (HARNESS, SDRAM_CHIP, Path(__file__))]
-    key = digest(design_key(setup), toolchain.identity, *flags, *sources)
-    return store.fetch("board", key, build) / LIBRARY
+    flags = [*VERILATOR_FLAGS, *NETLIST_FLAGS, *COMPILER_FLAGS, *LINKER_FLAGS, FAST, NETLIST, SLOW]
+    sources = [source.read_bytes() for source in (HARNESS, Path(__file__))]
+    key = digest(verilog, is_netlist, toolchain.identity, *flags, *sources)
+    return Cache(cache or default_cache_folder()).fetch("board", key, build) / LIBRARY
+
+
+def _emitted(setup, *, cache):
+    def build(folder):
+        (folder / "board.v").write_text(_emit(setup), encoding="utf-8")
+
+    key = digest(design_key(setup), SDRAM_CHIP.read_bytes(), Path(__file__).read_bytes())
+    entry = Cache(cache or default_cache_folder()).fetch("board-verilog", key, build)
+    return (entry / "board.v").read_text(encoding="utf-8")
 
 
 def _emit(setup):
@@ -99,13 +134,14 @@ def _memory(setup):
     return SimulatedSdram(setup.sdram, data_bits=data_bits, clock_hz=setup.clock_hz)
 
 
-def _build(verilog, folder, *, toolchain):
+def _build(verilog, folder, *, toolchain, is_netlist):
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         scratch = Path(scratch)
         environment = toolchain.environment | {"TMPDIR": str(scratch)}
         jobs = len(os.sched_getaffinity(0))
         (scratch / "board.v").write_text(verilog, encoding="utf-8")
-        command = [toolchain.verilator, *VERILATOR_FLAGS, "board.v"]
+        extra = NETLIST_FLAGS if is_netlist else []
+        command = [toolchain.verilator, *VERILATOR_FLAGS, *extra, "board.v"]
         run_all([command], folder=scratch, jobs=1, environment=environment)
         sources = json.loads((scratch / "Vboard.json").read_text(encoding="utf-8"))["sources"]
         _follow_changed_inputs(map(Path, sources["classes_fast"]))
@@ -114,7 +150,7 @@ def _build(verilog, folder, *, toolchain):
         compiler = [toolchain.compiler, *COMPILER_FLAGS, *includes, "-c"]
         fast = [str(HARNESS), *sources["classes_fast"], *sources.get("support_fast", [])]
         slow = [*sources["classes_slow"], *sources.get("support_slow", []), *sources["global"]]
-        commands = [[*compiler, FAST, source] for source in fast]
+        commands = [[*compiler, NETLIST if is_netlist else FAST, source] for source in fast]
         commands += [[*compiler, SLOW, source] for source in slow]
         run_all(commands, folder=scratch, jobs=jobs, environment=environment)
         objects = [f"{Path(source).stem}.o" for source in fast + slow]

@@ -5,8 +5,8 @@ from .setup import BoardSetup
 __all__ = ["named_setup"]
 
 
-def named_setup(name, *, array=None, memory_bytes=None, baud=None):
-    """What a board's simulation is made of: its array, memory and clock. What is of its vendor is generic.
+def named_setup(name, *, array=None, memory_bytes=None, baud=None, netlist=False):
+    """What a board's simulation is made of: its array, memory and clock.
 
     Parameters
     ----------
@@ -19,6 +19,8 @@ def named_setup(name, *, array=None, memory_bytes=None, baud=None):
     baud : int or None
         Bits per second of the serial line. ``None``: the fastest that the clock allows, because a simulation
         spends most of its cycles on the line.
+    netlist : bool
+        Run what is synthesized for the board, with its vendor's cells; else the design, without them.
 
     Returns
     -------
@@ -38,5 +40,9 @@ def named_setup(name, *, array=None, memory_bytes=None, baud=None):
     if memory_bytes is not None:
         memory = {"memory_bytes": memory_bytes}
     return BoardSetup(
-        config=board.config(array), clock_hz=board.clock_hz, baud=baud or board.clock_hz // 4, **memory
+        config=board.config(array),
+        clock_hz=board.clock_hz,
+        baud=baud or board.clock_hz // 4,
+        part=name if netlist else None,
+        **memory,
     )

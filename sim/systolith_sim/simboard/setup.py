@@ -30,11 +30,14 @@ class BoardSetup:
         most of its cycles on the line.
     sdram : SdramChip or None
         The device memory beside the FPGA. None: it is on the chip.
+    part : str or None
+        A board, or a family of parts, whose synthesized netlist runs. None: the design itself.
 
     Raises
     ------
     ValueError
-        If the memory or the baud rate is out of range, or the clock is not one for the SDRAM.
+        If the memory or the baud rate is out of range, or the clock is not one for the SDRAM; if a netlist
+        is to have an SDRAM.
     """
 
     config: ArrayConfig
@@ -42,6 +45,7 @@ class BoardSetup:
     baud: int = DEFAULT_BAUD
     clock_hz: int | None = None
     sdram: SdramChip | None = None
+    part: str | None = None
 
     def __post_init__(self):
         if self.sdram is not None:
@@ -56,9 +60,12 @@ class BoardSetup:
         bit_period(self.clock_hz, self.baud)
         if self.sdram is not None:
             self.sdram.check_clock(self.clock_hz)
+            if self.part is not None:
+                raise ValueError("a simulated SDRAM is no part of a netlist: memory on the chip is needed")
 
     def __str__(self):
-        return f"{self.config}, {self.memory_bytes} bytes, {self.clock_hz} Hz, {self.baud} baud"
+        netlist = "" if self.part is None else f", netlist for {self.part}"
+        return f"{self.config}, {self.memory_bytes} bytes, {self.clock_hz} Hz, {self.baud} baud{netlist}"
 
 
 BOUNDARY_BYTES = 4096

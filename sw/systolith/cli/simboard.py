@@ -32,6 +32,9 @@ def simboard(
         int | None,
         typer.Option(min=1, help="Bits per second of the line. Unless given, a quarter of the clock."),
     ] = None,
+    netlist: Annotated[
+        bool, typer.Option("--netlist", help="Simulate what is synthesized for the board, cell by cell.")
+    ] = False,
     error_rate: Annotated[
         float,
         typer.Option(
@@ -54,7 +57,7 @@ def simboard(
     given = {"memory_bytes": memory and memory * KIB, "baud": baud}
     options = {name: value for name, value in given.items() if value is not None}
     try:
-        setup = board_setup(board, array=array, **options)
+        setup = board_setup(board, array=array, netlist=netlist, **options)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     config = setup.config
@@ -70,6 +73,7 @@ def simboard(
             "memory_bytes": setup.memory_bytes,
             "clock_hz": setup.clock_hz,
             "baud": setup.baud,
+            "netlist": netlist,
         }
         if as_json:
             typer.echo(json.dumps(data))

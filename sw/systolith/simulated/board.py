@@ -12,7 +12,7 @@ __all__ = ["board_setup", "serve_board"]
 DEFAULT_ARRAY = "4x4"
 
 
-def board_setup(name=None, *, array=None, **options):
+def board_setup(name=None, *, array=None, netlist=False, **options):
     """What a simulated board is made of: a :class:`systolith_sim.simboard.BoardSetup`.
 
     Parameters
@@ -21,6 +21,8 @@ def board_setup(name=None, *, array=None, **options):
         Of a real board, whose array, memory and clock it has.
     array : str or None
         Its array; ``None``: that of the named board, or of 4×4.
+    netlist : bool
+        Run what is synthesized for the named board.
     **options
         ``memory_bytes`` and ``baud``, where they are to be others than that board's or the default ones.
 
@@ -32,9 +34,11 @@ def board_setup(name=None, *, array=None, **options):
         If the boards' packages are not installed.
     """
     if name is None:
+        if netlist:
+            raise ValueError("a netlist needs the name of a board")
         return BoardSetup(config=ArrayConfig.parse(array or DEFAULT_ARRAY), **options)
     try:
-        return named_setup(name, array=array, **options)
+        return named_setup(name, array=array, netlist=netlist, **options)
     except ModuleNotFoundError as error:
         raise TargetUnavailable(
             f"the boards need the Python module {error.name}: pip install 'systolith[fpga]'"

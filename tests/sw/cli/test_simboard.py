@@ -41,6 +41,7 @@ def test_options(systolith, served, tmp_path):
         "memory_bytes": 16384,
         "clock_hz": 460_800,
         "baud": 115_200,
+        "netlist": False,
     }
     assert str(setup.config).startswith("2x8-axi32-a64-")
     assert (error_rate, seed) == (0.01, 5)
