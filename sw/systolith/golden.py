@@ -20,7 +20,13 @@ EXACT_K = 1 << 10
 """Largest K whose every partial sum of int8 products is an integer of at most 2**24: exact in float32."""
 
 CHUNK_ELEMENTS = 1 << 22
-"""Elements of B that are converted to floating point at once."""
+"""Elements of B that are converted to floating point at once,"""
+
+FEW_ROWS = 8
+"""or, where A has no more rows than this, so that converting B is most of the work,"""
+
+CACHED_ELEMENTS = 1 << 18
+"""as many as stay in a core's cache."""
 
 ONE_THREAD_MACS = 1 << 30
 """Multiply-accumulates, some twenty milliseconds, for which threads cost more than they gain: on busy cores
@@ -81,16 +87,20 @@ def product(a, b, *, b_layout="kn"):
 def _product(a, b, shape):
     """The product of a float32 copy of A with B, of a shape that is known."""
     k, n = b.shape[-2:]
-    if k <= EXACT_K and b.size <= CHUNK_ELEMENTS:
+    chunk = CACHED_ELEMENTS if shape[-2] <= FEW_ROWS else CHUNK_ELEMENTS
+    if k <= EXACT_K and b.size <= chunk:
         return np.matmul(a, b.astype(np.float32)).astype(np.int32)
-    result = np.zeros(shape, np.int32)
-    width = max(1, n * CHUNK_ELEMENTS // b.size)
+    result = np.empty(shape, np.int32)
+    width = max(1, n * chunk // b.size)
     for n_start in range(0, n, width):
         columns = slice(n_start, n_start + width)
         for k_start in range(0, k, EXACT_K):
             part = slice(k_start, k_start + EXACT_K)
             sums = np.matmul(a[..., part], b[..., part, columns].astype(np.float32))
-            result[..., columns] += sums.astype(np.int32)
+            if k_start:
+                result[..., columns] += sums.astype(np.int32)
+            else:
+                result[..., columns] = sums
     return result
 
 

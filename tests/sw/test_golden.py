@@ -78,7 +78,8 @@ def test_product_in_chunks(monkeypatch):
     rng = np.random.default_rng(0)
     a, b = rng.integers(-128, 128, (3, 5, 20), np.int8), rng.integers(-128, 128, (3, 20, 33), np.int8)
     expected = product(a, b)
-    monkeypatch.setattr("systolith.golden.CHUNK_ELEMENTS", 200)
+    for name in ("CHUNK_ELEMENTS", "CACHED_ELEMENTS"):
+        monkeypatch.setattr(f"systolith.golden.{name}", 200)
     np.testing.assert_array_equal(product(a, b), expected)
     np.testing.assert_array_equal(product(a[0], b), oracle.gemm(a[0], b))
 
