@@ -1,5 +1,6 @@
 """``nn.Linear`` on the device."""
 
+import torch
 from torch import nn
 
 __all__ = ["OffloadedLinear"]
@@ -16,5 +17,12 @@ class OffloadedLinear(nn.Linear):
     transposed = False
 
     def forward(self, input):  # noqa: A002 -- the name that nn.Linear has
-        """(…, in_features) float32 to (…, out_features) float32; see :meth:`Site.linear`."""
+        """(…, in_features) float32 to (…, out_features) float32; see :meth:`Site.linear`.
+
+        The sequences of a nested tensor are one product, without padding.
+        """
+        if input.is_nested:
+            sequences = input.unbind()
+            result = self.forward(torch.cat(sequences)).split([len(sequence) for sequence in sequences])
+            return torch.nested.as_nested_tensor(list(result))
         return self._systolith.linear(input, self.weight, self.bias)

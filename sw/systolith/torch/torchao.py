@@ -66,16 +66,26 @@ class SystolithConfig(AOBaseConfig):
                 label = f"{kind.__name__}.{len(self._converted)}"
                 check_weights(module, label)
                 replace(module, cls, engine=self._engine, label=label, undo=undo)
-                self._converted.append((weakref.ref(module), kind))
+                hook = module.register_forward_pre_hook(_keep_from_fast_path)
+                self._converted.append((weakref.ref(module), kind, hook))
             undo.pop_all()
         return module
 
     def _restore(self):
         while self._converted:
-            reference, kind = self._converted.pop()
+            reference, kind, hook = self._converted.pop()
             module = reference()
             if module is not None:
+                hook.remove()
                 restore(module, kind)
+
+
+def _keep_from_fast_path(module, inputs):
+    """A hook that does nothing.
+
+    That there is one keeps nn.TransformerEncoderLayer from a fused kernel that reads weights past their
+    modules. The layer itself is not seen here: torchao hands over one linear layer at a time.
+    """
 
 
 @register_quantize_module_handler(SystolithConfig)

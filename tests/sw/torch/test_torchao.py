@@ -59,6 +59,27 @@ def test_quantize_whole_model(golden, recorder):
     recorder.check_with_oracle()
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_quantize_encoder(golden, recorder, nested, masked):
+    """No fused kernel reads the weights past their layers, of which torchao leaves out that of attention."""
+    layer = nn.TransformerEncoderLayer(32, 4, 48, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=nested).eval()
+    converted = copy.deepcopy(model)
+    quantize_(converted, SystolithConfig(device=golden, verifier=recorder))
+    x, padding = torch.randn(2, 6, 32), torch.zeros(2, 6, dtype=torch.bool)
+    if masked:
+        padding[1, 4:] = True
+    masks = {"src_key_padding_mask": padding} if masked else {}
+    with torch.inference_mode():
+        assert cosine(converted(x, **masks)[~padding], model(x, **masks)[~padding]) > 0.99
+    assert len(recorder.products) == 2 * 2
+    rows = 10 if nested and masked else 12
+    assert {a.size // a.shape[-1] for a, *_ in recorder.products.values()} == {rows}
+    recorder.check_with_oracle()
+
+
 def test_quantize_shared(golden):
     """A layer used twice, and a weight used by two."""
     layer, other = nn.Linear(64, 64), nn.Linear(64, 64)
@@ -173,6 +194,7 @@ def test_failure_restores(golden):
         quantize_(model, SystolithConfig(device=golden))
     assert [type(module) for module in model] == [nn.Linear, nn.ReLU, nn.Linear]
     assert not any("_systolith" in module.__dict__ for module in model)
+    assert not any(module._forward_pre_hooks for module in model)
     assert golden.free_bytes == free
 
 
