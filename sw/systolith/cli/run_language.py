@@ -62,6 +62,7 @@ def continue_text(model, prompt, count, *, chat, clock_mhz, open_device, devices
         pieces = model.pieces()
         start = time.perf_counter()
         with TextStream(shown=not as_json) as stream:
+            stream.add("", f"prompt of {len(ids)} tokens …")
             steps = model.generate(ids, count, network=network)
             for _ in range(count):
                 with device.tracing() as trace:
