@@ -121,7 +121,25 @@ class WeightFeeder(wiring.Component):
         parameters_sent = Signal()
         parameters_next = Signal()
         rows = Signal(range(max(config.rows, config.columns) + 1))
+        single_row = Signal()
+        rows_are_there = Signal()
         may_start = Signal()
+        # Compared before it is known which of them counts.
+        n_left, k_left = loop.n_left[: len(rows)], loop.k_left[: len(rows)]
+        with m.If(by_column):
+            m.d.comb += [
+                single_row.eq(loop.last_n & (n_left == 1)),
+                rows_are_there.eq(
+                    Mux(loop.last_n, self.rows_ready >= n_left, self.rows_ready >= config.columns)
+                ),
+            ]
+        with m.Else():
+            m.d.comb += [
+                single_row.eq(loop.last_k & (k_left == 1)),
+                rows_are_there.eq(
+                    Mux(loop.last_k, self.rows_ready >= k_left, self.rows_ready >= config.rows)
+                ),
+            ]
         m.d.comb += parameters_next.eq(job.parameters & loop.first_k & ~parameters_sent)
         with m.If(parameters_next):
             m.d.comb += [
@@ -131,7 +149,7 @@ class WeightFeeder(wiring.Component):
         with m.Else():
             m.d.comb += [
                 rows.eq(Mux(by_column, loop.n_columns, loop.k_depth)),
-                may_start.eq(~loaded & (gap == 0) & (~first_use | (self.rows_ready >= rows))),
+                may_start.eq(~loaded & (gap == 0) & (~first_use | rows_are_there)),
             ]
 
         # Reading it, a line a cycle.
@@ -140,12 +158,15 @@ class WeightFeeder(wiring.Component):
         start = Signal()
         index = Signal(range(max(config.rows, config.columns, config.parameter_lines)))
         lines = Signal(range(max(config.rows, config.columns, config.parameter_lines) + 1))
+        single_line = Signal()
+        later_last_line = Signal()
         done = Signal()
         m.d.comb += [
+            single_line.eq(Mux(parameters_next, config.parameter_lines == 1, single_row)),
             lines.eq(Mux(parameters_next, config.parameter_lines, rows)),
             start.eq(active & ~reading & may_start),
             read.eq(start | reading),
-            done.eq(read & (index == lines - 1)),
+            done.eq(Mux(reading, later_last_line, start & single_line)),
             self.take.eq(Mux(start & (parameters_next | first_use), rows, 0)),
             self.release.eq(read & (parameters_next | last_use)),
             loop.advance.eq(done & ~parameters_next),
@@ -154,7 +175,7 @@ class WeightFeeder(wiring.Component):
         ]
         m.d.sync += tiles_unfinished.eq(tiles_unfinished + (loop.advance & loop.first_k) - self.tile_release)
         with m.If(read):
-            m.d.sync += [reading.eq(1), index.eq(index + 1)]
+            m.d.sync += [reading.eq(1), index.eq(index + 1), later_last_line.eq(index + 2 == lines)]
         with m.If(done):
             m.d.sync += [reading.eq(0), index.eq(0)]
             with m.If(parameters_next):
