@@ -50,6 +50,15 @@ def test_eval_language(systolith):
     assert data["cycles"] >= data["roofline_cycles"]
 
 
+@pytest.mark.slow
+def test_eval_rtl(systolith):
+    """The same figures, and the same cycles, as in the cycle model."""
+    arguments = ("eval", "smollm2", "--tokens", 4, "--json", "--target")
+    rtl, model = (systolith(*arguments, target).json for target in ("rtl", "model"))
+    for name in ("perplexity", "top1_agreement", "cycles", "counters", "read_bytes", "written_bytes"):
+        assert rtl[name] == model[name] is not None
+
+
 def test_eval_rendered(systolith, tmp_path):
     text = tmp_path / "text"
     text.write_text("One is here. Two are there.")

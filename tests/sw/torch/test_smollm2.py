@@ -103,6 +103,18 @@ def test_every_product_is_offloaded(model, device, network):
     assert len(device.trace) == LAYERS * 9 + 1
 
 
+def test_transformers_generate(model, network):
+    """The network's own method, on the device, takes the same choices."""
+    ids = model.tokenize("Once upon a time")
+    ours = list(model.generate(ids, 3, network=network))
+    tokens = torch.tensor([ids])
+    with torch.inference_mode():
+        theirs = network.generate(
+            tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=3, do_sample=False
+        )
+    assert theirs[0].tolist() == ids + ours
+
+
 def test_weights_stay(model, device, network):
     """Nothing but activations is written once the weights are packed."""
     free = device.free_bytes
