@@ -88,6 +88,8 @@ class LanguageModel:
         ------
         ValueError
         """
+        if prompt > self.max_tokens:
+            raise ValueError(f"a prompt must have at most {self.max_tokens} tokens, not {prompt}")
         if prompt + wanted > self.max_tokens:
             raise ValueError(
                 f"prompt and answer must have at most {self.max_tokens} tokens together, "
