@@ -9,7 +9,7 @@ from systolith.errors import LinkError, TargetUnavailable
 
 __all__ = ["Line"]
 
-WRITE_SECONDS = 10.0
+WRITE_SECONDS = 5.0
 """After which a port that takes no bytes counts as broken."""
 
 RECEIVE_BYTES = 1 << 16
@@ -111,8 +111,14 @@ class Line:
 
     @contextlib.contextmanager
     def _errors_told(self):
+        from serial import SerialTimeoutException
+
         try:
             yield
+        except SerialTimeoutException as error:
+            raise LinkError(
+                f"the port {self.name} takes no bytes: whatever is at its other end has stopped"
+            ) from error
         except (OSError, termios.error) as error:
             raise LinkError(
                 f"the port {self.name} failed: {error}; is the board still connected? Open the device again"

@@ -23,6 +23,12 @@ SILENCE_SECONDS = 0.1
 SILENCE_MAX_SECONDS = 1.0
 """Until what was not answered is sent again, however often it has been."""
 
+LISTENING_SECONDS = 2.0
+"""For which bytes that are no answer put off that something is sent again."""
+
+HEARING_SECONDS = 10.0
+"""For which a board may go on with answers to others."""
+
 FLYING_RESPONSE_BYTES = 4096
 """Bytes of responses that are waited for at once: what a system keeps of a port that is not read."""
 
@@ -37,8 +43,8 @@ class Link:
     """Makes requests over a line on which bytes are lost, doubled, delayed or changed.
 
     Requests are made without waiting for each other's answers. A board answers in order: of a request whose
-    successor is answered, something was lost, and it is sent again at once; the last ones are sent again
-    after a silence. All that is sent more than once must be such that this does no harm.
+    successor is answered, something was lost, and it is sent again at once; after a silence the oldest is.
+    All that is sent more than once must be such that this does no harm.
 
     Parameters
     ----------
@@ -77,6 +83,8 @@ class Link:
     def synchronize(self):
         """Forget what is on its way, and end what a board may have received of a request.
 
+        What the board still says to whoever used it before is heard out, for at most ten seconds.
+
         Raises
         ------
         LinkError
@@ -84,6 +92,9 @@ class Link:
         self._line.discard()
         self._finder.clear()
         self._line.send(PADDING)
+        deadline = time.perf_counter() + HEARING_SECONDS
+        while self._line.receive(2 * self._pause_seconds) and time.perf_counter() < deadline:
+            pass
 
     def exchange(self, requests):
         """Make requests. The board does them in any order: none may depend on another.
@@ -129,11 +140,12 @@ class Link:
         heard = time.perf_counter()
         while waiting or flying:
             self._launch(waiting, flying)
-            response = self._next_response(flying, heard + self._patience(silences))
+            response = self._next_response(flying, heard, self._patience(silences))
             if response is None:
                 silences += 1
                 self._line.send(PADDING)
-                self._send_again(flying, list(flying))
+                # Its answer will tell of the others.
+                self._send_again(flying, [next(iter(flying))])
                 heard = time.perf_counter()
                 continue
             now = time.perf_counter()
@@ -184,16 +196,26 @@ class Link:
             self._line.send(flight.request.pack(sequence))
             self.repeated += 1
 
-    def _next_response(self, flying, deadline):
+    def _next_response(self, flying, heard, patience):
+        """The next answer; None if there is none for so many seconds, counted from when the last was heard.
+
+        Bytes that are not yet an answer put the end off, but not for ever.
+        """
         expected = {sequence: flight.request for sequence, flight in flying.items()}
+        deadline = heard + patience
         while True:
             response = self._finder.find(expected)
             if response is not None:
                 return response
             seconds = deadline - time.perf_counter()
+            data = self._line.receive(max(seconds, 0.0))
+            self._finder.add(data)
             if seconds <= 0:
-                return None
-            self._finder.add(self._line.receive(seconds))
+                # What came while the host did something else counts.
+                return self._finder.find(expected)
+            if data:
+                begun = min(time.perf_counter(), heard + LISTENING_SECONDS)
+                deadline = max(deadline, begun + patience)
 
 
 @dataclasses.dataclass(slots=True)

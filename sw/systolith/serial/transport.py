@@ -125,7 +125,8 @@ class SerialTransport(Transport):
         return f"{self.repeated} requests were sent again"
 
     def reset(self):
-        """Reset the accelerator; its memory stays as it is."""
+        """Forget what is on the line, and reset the accelerator; its memory stays as it is."""
+        self._link.synchronize()
         control = BoardControl.RESET.to_bytes(_REGISTER_BYTES, "little")
         self._link.write(Space.BOARD, BOARD_REGISTERS["control"].offset, control)
 

@@ -15,6 +15,7 @@ from systolith_hw.link import Space
 def no_patience(monkeypatch):
     """Silences that take no time: a fake line answers at once or not at all."""
     monkeypatch.setattr(Link, "_patience", lambda self, silences: 0.001)
+    monkeypatch.setattr(link_module, "LISTENING_SECONDS", 0.002)
 
 
 def writes(data):

@@ -4,6 +4,8 @@ import json
 import os
 import pty
 import re
+import signal
+import time
 import tty
 
 import numpy as np
@@ -28,6 +30,9 @@ from systolith import (
 )
 from systolith.cli import app
 from systolith.report import total
+from systolith.serial import link
+from systolith.serial.frames import Request
+from systolith_hw.link import Space
 from systolith_hw.registers import REGISTERS
 from typer.testing import CliRunner
 
@@ -227,9 +232,9 @@ def test_nobody_answers():
 
 def test_cable_pulled(start_board, tmp_path):
     """In the middle of a GEMM: an error, and the device can be opened again when the board is back."""
-    link = tmp_path / "board"
-    board = start_board("--array", ARRAY, "--link", str(link))
-    target = f"serial:{link}"
+    path = tmp_path / "board"
+    board = start_board("--array", ARRAY, "--link", str(path))
+    target = f"serial:{path}"
     a, b = random(60, 60), random(60, 60)
     with open_device(target) as device:
         write = device.transport.write
@@ -240,17 +245,49 @@ def test_cable_pulled(start_board, tmp_path):
             count += 1
             if count == 2:
                 assert board.end() == 0
-                assert not link.is_symlink()
+                assert not path.is_symlink()
             write(address, data)
 
         device.transport.write = pull
-        with pytest.raises(LinkError, match=f"^the port {link} failed: .* Open the device again$"):
+        with pytest.raises(LinkError, match=f"^the port {path} failed: .* Open the device again$"):
             matmul(a, b, device=device)
         with pytest.raises(LinkError):
             device.reset()
-    start_board("--array", ARRAY, "--link", str(link))
+    start_board("--array", ARRAY, "--link", str(path))
     with open_device(target) as device:
         np.testing.assert_array_equal(matmul(a, b, device=device), gemm(a, b))
+
+
+def test_host_that_left_in_the_middle(board):
+    """Half a request, and answers that nobody has read, do not disturb who comes next."""
+    port = os.open(board.facts["port"], os.O_RDWR | os.O_NOCTTY)
+    read = Request(Space.MEMORY, 0, 256)
+    write = Request(Space.MEMORY, 0, 256, bytes(256)).pack(0)
+    os.write(port, b"".join(read.pack(sequence) for sequence in range(100)) + write[:100])
+    os.close(port)
+    a, b = random(9, 20), random(20, 7)
+    with open_device(board.target) as device:
+        np.testing.assert_array_equal(matmul(a, b, device=device), gemm(a, b))
+
+
+def test_board_that_stops(start_board, monkeypatch):
+    """One that says nothing any more is told of after a bounded time, and works on when it is back."""
+    monkeypatch.setattr(link, "SILENCE_MAX_SECONDS", 0.2)
+    board = start_board("--array", ARRAY)
+    a, b = random(40, 60), random(60, 40)
+    with open_device(board.target) as device:
+        weight = PackedWeight(b, device=device)
+        board.process.send_signal(signal.SIGSTOP)
+        begin = time.monotonic()
+        with pytest.raises(
+            LinkError, match=r"did not answer a request that was sent 16 times|takes no bytes"
+        ):
+            matmul(a, weight)
+        assert time.monotonic() - begin < 60
+        board.process.send_signal(signal.SIGCONT)
+        device.reset()
+        np.testing.assert_array_equal(matmul(a, weight), gemm(a, b))
+    assert board.end(signal.SIGTERM) == 0
 
 
 def test_no_pool(board):
