@@ -28,7 +28,7 @@ GROUPS = {
         "completion",
         "counters",
     ),
-    "memory": ("memory", "arbiter"),
+    "memory": ("memory", "arbiter", "accelerator_bus", "memory_access_slice"),
 }
 """What is told apart in pictures and tables, and the accelerator's or the board's components in it."""
 
