@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import torch
 from torch import fx, nn
+from torch._ops import OpOverload, OpOverloadPacket
 
 from .prequantized import int8_weight, stored
 from .report import DEVICE, HOST, Row
 from .site import Site
 
-__all__ = ["DeviceOperator", "Rewriter", "Stay", "Weight"]
+__all__ = ["FOREIGN", "DeviceOperator", "Rewriter", "Stay", "Weight", "is_foreign"]
 
 
 class Stay(Exception):  # noqa: N818 -- nothing is wrong
@@ -71,6 +72,19 @@ OWN = {
 """Operators that are all there is of the module that calls them; their products are named after it."""
 
 
+FOREIGN = "an operator that is not torch's"
+
+
+def is_foreign(function):
+    """Whether a function is an operator that somebody registered with torch."""
+    is_operator = isinstance(function, OpOverload | OpOverloadPacket)
+    return is_operator and str(function).partition(".")[0] not in ("aten", "prim", "prims")
+
+
+def _foreign(rewriter, node, label):  # noqa: ARG001
+    raise Stay(FOREIGN)
+
+
 def _check_result(node):
     """That a node gives what the device would: torch.autocast makes operators give something else."""
     value = node.meta.get("example_value")
@@ -117,7 +131,8 @@ class Rewriter:
         ----------
         rules : dict
             Function, or name of a method, to what is called with this rewriter, a node and its label:
-            exchanges the node and returns what then runs on the device, or raises :class:`Stay`.
+            exchanges the node and returns what then runs on the device, or raises :class:`Stay`, or returns
+            None if the node multiplies nothing.
 
         Returns
         -------
@@ -125,23 +140,29 @@ class Rewriter:
             What became of every node for which there is a rule.
         """
         rows = []
+        transforms = 0
         for node in list(self.graph.nodes):
             if node.op not in ("call_function", "call_method"):
                 continue
+            kind = node.target if isinstance(node.target, str) else node.target.__name__
+            kind = kind.lstrip("_").partition(".")[0]
+            transforms += kind.endswith("increment_nesting") - kind.endswith("decrement_nesting")
             self._follow_view(node)
-            rule = rules.get(node.target)
+            rule = rules.get(node.target, _foreign if is_foreign(node.target) else None)
             if rule is None:
                 continue
-            kind = node.target if isinstance(node.target, str) else node.target.__name__.lstrip("_")
             label = self._label(node, kind)
             try:
+                if transforms:
+                    raise Stay("under a transform such as torch.vmap")
                 _check_result(node)
                 why = rule(self, node, label)
             except Stay as reason:
                 rows.append(Row(label, kind, HOST, str(reason)))
             else:
-                rows.append(Row(label, kind, DEVICE, why))
-        self.graph.eliminate_dead_code()
+                if why is not None:
+                    rows.append(Row(label, kind, DEVICE, why))
+        # what has no users stays: it may write in place, or switch a transform on
         self.graph.lint()
         self.graph_module.recompile()
         return rows

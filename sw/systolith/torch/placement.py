@@ -3,15 +3,17 @@
 import inspect
 
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from .backend import compiled_rows
+from .counting import count_host
+from .graph import FOREIGN
 from .replace import replacements, unreplaced
 from .report import DEVICE, HOST, Report, Row
 
 __all__ = ["report"]
 
 ATTENTION = "both products; softmax on the host"
+OWN = "in the module's own code, which torch.compile reaches"
 
 
 def _attends(module):
@@ -52,35 +54,20 @@ def _device_macs(rows, records):
     return [row._replace(macs=macs[row.where]) if row.place == DEVICE else row for row in rows]
 
 
-def _host_rows(rows, counts, root):
+def _host_rows(rows, counts):
     """The rows, and one for each operator that was seen to multiply on the host.
 
-    ``counts`` are those of the flop counter, whose modules count what happens in their children, too. What
-    replaced modules do on the host is part of the quantization.
+    What replaced modules do on the host is part of the quantization.
     """
     replaced = {row.where for row in rows if row.place == DEVICE and row.why != ATTENTION}
     known = {row.where: row for row in rows if row.place == HOST}
-    own = {name: dict(operators) for name, operators in counts.items() if name != "Global"}
-    for name, operators in counts.items():
-        parent = name
-        while "." in parent:
-            parent = parent.rpartition(".")[0]
-            if parent in own:
-                for kind, flops in operators.items():
-                    own[parent][kind] -= flops
-                break
     seen = []
-    for name, operators in own.items():
-        where = name.removeprefix(root).lstrip(".") or root
-        for kind, flops in operators.items():
-            if not flops or where in replaced:
-                continue
-            if where in known:
-                seen.append(known.pop(where)._replace(macs=flops // 2))
-            else:
-                kind = kind.__name__.strip("_")
-                why = "in the module's own code, which torch.compile reaches"
-                seen.append(Row(where, kind, HOST, why, flops // 2))
+    for (where, kind), macs in counts.items():
+        if where in known:
+            seen.append(known.pop(where)._replace(macs=macs))
+        elif where not in replaced:
+            why = OWN if macs is not None else FOREIGN
+            seen.append(Row(where, kind, HOST, why, macs))
     return [row for row in rows if row.place == DEVICE] + list(known.values()) + seen
 
 
@@ -125,7 +112,6 @@ def report(model, *args, **kwargs):
         return Report(rows)
     device = _device(model)
     start = len(device.trace)
-    with FlopCounterMode(display=False) as counter:
-        model(*args, **kwargs)
+    counts = count_host(model, args, kwargs)
     rows = _device_macs(rows, list(device.trace)[start:])
-    return Report(_host_rows(rows, counter.get_flop_counts(), type(model).__name__))
+    return Report(_host_rows(rows, counts))

@@ -79,6 +79,8 @@ def _einsum(rewriter, node, label):
     equation, *operands = node.args
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = list(operands[0])
+    if len(operands) == 1:
+        return None
     names = operators.parse_einsum(equation) if isinstance(equation, str) else None
     if names is None:
         raise Stay(f"{equation!r} is not one product of two operands")

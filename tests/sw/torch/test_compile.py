@@ -153,6 +153,49 @@ def test_sequence_lengths(golden, monkeypatch):
     assert weight not in packed
 
 
+def test_what_nobody_reads_runs(golden):
+    """Writes in place, whose results are not used, such as those of a cache."""
+
+    class Writes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+            self.register_buffer("calls", torch.zeros(4))
+
+        def forward(self, x, cache):
+            self.calls.add_(1)
+            y = self.linear(x)
+            torch.add(self.calls, 0, out=cache)
+            cache.index_copy_(0, torch.tensor([1]), y[0, :1].detach())
+            return y
+
+    model, cache = Writes(), torch.zeros(4)
+    compiled = torch.compile(model, backend="systolith", options={"device": golden})
+    with torch.no_grad():
+        for count in (1, 2):
+            y = compiled(torch.randn(2, 4), cache)
+            assert torch.equal(model.calls, torch.full((4,), float(count)))
+            assert cache.tolist() == [count, y[0, 0], count, count]
+
+
+def test_vmap(golden):
+    """Under a transform, tensors are not what they seem."""
+    model = nn.Linear(4, 4)
+    compiled = torch.compile(
+        lambda x, y: (torch.vmap(torch.matmul)(x, y), model(x[0])),
+        backend="systolith",
+        options={"device": golden},
+        fullgraph=True,
+    )
+    x, y = torch.randn(3, 2, 4), torch.randn(3, 4, 5)
+    with torch.inference_mode():
+        product, result = compiled(x, y)
+        assert torch.equal(product, torch.vmap(torch.matmul)(x, y))
+        assert cosine(result, model(x[0])) > 0.99
+    assert [row.why for row in report(model).host] == ["under a transform such as torch.vmap"]
+    assert len(golden.trace) == 1
+
+
 def test_changed_weights_are_packed_again(golden):
     model, other = nn.Linear(8, 8).eval(), nn.Linear(8, 8).eval()
     compiled = compile_whole(model, golden)

@@ -88,6 +88,41 @@ def test_report_zoo(golden, name):
     assert bool(told.host) == (name in ("vit", "whisper"))
 
 
+def test_report_counts_what_no_counter_knows(golden):
+    """Under torch.inference_mode, parameters as inputs of modules, and an operator that is not torch's."""
+
+    @torch.library.custom_op("systolith_tests::twice", mutates_args=())
+    def twice(x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+    @twice.register_fake
+    def _(x):
+        return torch.empty_like(x)
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Parameter(torch.randn(4, 8))
+            self.dropout = nn.Dropout(0.1)
+            self.linear = nn.Linear(8, 8)
+
+        def forward(self, x):
+            return twice(self.linear(x)) @ self.dropout(self.table).T
+
+    model = Own().eval()
+    with torch.inference_mode():
+        told = report(offload(model, device=golden), torch.randn(3, 8))
+        assert set(told.host) == {
+            Row("Own", "twice", "host", "an operator that is not torch's"),
+            Row("Own", "mm", "host", "in the module's own code, which torch.compile reaches", 3 * 4 * 8),
+        }
+        torch._dynamo.reset()
+        torch.compile(model, backend="systolith", options={"device": golden})(torch.randn(3, 8))
+    assert [(row.what, row.why) for row in report(model).host] == [
+        ("twice", "an operator that is not torch's")
+    ]
+
+
 def test_report_own_attention(golden):
     """Attention that nobody can replace is told where it is seen."""
 
