@@ -13,7 +13,7 @@ from systolith_hw.config import ArrayConfig
 from systolith_hw.manifest import MANIFEST_NAME, Manifest
 
 from .design import BoardDesign
-from .fit import check_fit, check_used
+from .fit import check_fit, check_netlist, check_used
 from .flow import FLOWS, NETLIST, PLACED, REPORT
 from .pictures import draw_pictures
 from .report import Report, read_report
@@ -168,6 +168,7 @@ def build(
         made_hz = emit(board, config, work, clock_hz=clock_hz or board.clock_hz, baud=baud)
         tell("synthesizing")
         flow.synthesize(work, board=board)
+        check_netlist(board, config, flow, work / NETLIST)
         reports = _place_all(
             board,
             config,

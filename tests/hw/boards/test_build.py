@@ -63,6 +63,15 @@ def test_build_wrong(pretended, tmp_path):
     assert pretended.placed == []
 
 
+def test_build_unfit(pretended, tmp_path):
+    """What synthesis makes is counted before it is placed."""
+    pretended.netlist = {f"cell_{number}": {"type": "DP16KD"} for number in range(57)}
+    with pytest.raises(FlowError, match=r"it needs 57 RAM, the board has 56; the largest .* is about 4x4$"):
+        run(tmp_path)
+    assert pretended.placed == []
+    assert not list(tmp_path.glob(".build-*"))
+
+
 def test_missing_tool(tmp_path):
     tool = Tool(program="no-such-program", distribution="no-such-distribution")
     for ask in (tool.find, lambda: tool.version, lambda: tool.run(folder=tmp_path, log="log")):
