@@ -1,34 +1,15 @@
 """The target netlist: the same bits and the same cycles as rtl."""
 
-import dataclasses
 import importlib.util
 import sys
 
 import numpy as np
 import pytest
+from sw.netlists import NETLISTS, SMALL
 from sw.oracle import gemm
-from systolith import ArrayConfig, TargetUnavailable, UnknownTarget, matmul, open_device
+from systolith import TargetUnavailable, UnknownTarget, matmul, open_device
 from systolith_sim import MemoryTiming
 
-SMALL = ArrayConfig(
-    rows=2,
-    columns=2,
-    a_buffer_lines=64,
-    b_buffer_lines=32,
-    accumulator_rows=8,
-    epilogue_lanes=1,
-    burst_bytes=8,
-    outstanding=2,
-    descriptor_slots=2,
-    address_bits=20,
-    dimension_bits=8,
-    counter_bits=24,
-)
-CONFIGS = {
-    "ulx3s-25f": dataclasses.replace(SMALL, rows=4, columns=4, epilogue_lanes=2),
-    "icebreaker": dataclasses.replace(SMALL, columns=4),
-    "tang-nano-9k": SMALL,
-}
 MEMORY_BYTES = 1 << 20
 TIMINGS = [
     MemoryTiming(),
@@ -55,10 +36,11 @@ def problems(count):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("board", CONFIGS)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("board", NETLISTS)
 def test_random_products(board):
     """Results as defined, every counter of every descriptor as on rtl, with and without stalls."""
-    config = CONFIGS[board]
+    config = NETLISTS[board]
     with (
         open_device(f"netlist:{board}", config, memory_bytes=MEMORY_BYTES) as netlist,
         open_device("rtl", config, memory_bytes=MEMORY_BYTES) as rtl,

@@ -13,9 +13,17 @@ from systolith_sim.ports import device_ports
 NOISE_BITS = 256
 SEEN_BITS = 64
 
-MEMORIES = [(32, 512, 8), (36, 512, 9), (18, 1024, None), (16, 256, 4), (9, 2048, None), (4, 4096, None)]
-MEMORIES += [(2, 8192, None), (1, 16384, None)]
-"""Width, depth and granularity."""
+MEMORIES = [
+    (32, 512, 8, False),
+    (36, 256, 9, True),
+    (18, 1024, None, False),
+    (9, 2048, None, True),
+    (4, 2048, None, False),
+    (1, 4096, None, False),
+]
+"""Width, depth, granularity, and whether a read sees what is written in the same cycle."""
+
+MULTIPLIERS = [(8, 8), (9, 9), (18, 18), (16, 11), (24, 12)]
 
 
 class Mixture(wiring.Component):
@@ -25,32 +33,33 @@ class Mixture(wiring.Component):
     ----------
     array : type
         Makes the systolic array.
+    multipliers : list of (int, int)
+        Widths of further factors.
     """
 
-    def __init__(self, array):
+    def __init__(self, array, multipliers):
         self._array = array
+        self._multipliers = multipliers
         super().__init__({"noise": In(NOISE_BITS), "seen": Out(SEEN_BITS)})
 
     def elaborate(self, platform):
         m = Module()
         rng = random.Random(0)
         seen = [self._add_array(m), *self._add_multipliers(m)]
-        for number, (width, depth, granularity) in enumerate(MEMORIES):
-            for transparent in (False, True):
-                name = f"memory_{number}_{transparent:d}"
-                init = [rng.getrandbits(width) for _ in range(depth)]
-                words = memory.Memory(shape=width, depth=depth, init=init)
-                m.submodules[name] = words
-                write = words.write_port(granularity=granularity)
-                read = words.read_port(transparent_for=(write,) if transparent else ())
-                m.d.comb += [
-                    write.addr.eq(self._address(rng, depth)),
-                    write.data.eq(self._some(rng, width)),
-                    write.en.eq(self._some(rng, len(write.en)) & self._some(rng, len(write.en))),
-                    read.addr.eq(self._address(rng, depth)),
-                    read.en.eq(self._some(rng, 2).any()),
-                ]
-                seen.append(read.data)
+        for number, (width, depth, granularity, transparent) in enumerate(MEMORIES):
+            init = [rng.getrandbits(width) for _ in range(depth)]
+            words = memory.Memory(shape=width, depth=depth, init=init)
+            m.submodules[f"memory_{number}"] = words
+            write = words.write_port(granularity=granularity)
+            read = words.read_port(transparent_for=(write,) if transparent else ())
+            m.d.comb += [
+                write.addr.eq(self._address(rng, depth)),
+                write.data.eq(self._some(rng, width)),
+                write.en.eq(self._some(rng, len(write.en)) & self._some(rng, len(write.en))),
+                read.addr.eq(self._address(rng, depth)),
+                read.en.eq(self._some(rng, 2).any()),
+            ]
+            seen.append(read.data)
         m.submodules.scratch = words = memory.Memory(
             shape=12, depth=16, init=[rng.getrandbits(12) for _ in range(16)]
         )
@@ -83,7 +92,7 @@ class Mixture(wiring.Component):
         return Mux(self._some(rng, 2).any(), self._some(rng, 2), self._some(rng, bits))
 
     def _add_multipliers(self, m):
-        for a_bits, b_bits in [(8, 8), (9, 9), (18, 18), (16, 11), (24, 12)]:
+        for a_bits, b_bits in self._multipliers:
             for shape in (signed, unsigned):
                 a, b = Signal(shape(a_bits)), Signal(shape(b_bits))
                 m.d.comb += [a.eq(self.noise[7:]), b.eq(self.noise[90 - a_bits :])]
@@ -114,9 +123,12 @@ BENCH = """
 
 def bench(subject):
     """The Verilog of a device that stops with an error in the first cycle in which the two differ."""
-    design = rtlil.convert(Mixture(subject.board.vendor.lowering.array), name="netlist", emit_src=False)
+    # In logic, where the tools know no multipliers, wide ones would take minutes.
+    multipliers = [] if subject.board.flow == "ice40" else MULTIPLIERS
+    mixture = Mixture(subject.board.vendor.lowering.array, multipliers)
+    design = rtlil.convert(mixture, name="netlist", emit_src=False)
     netlist = synthesize(design, board=subject.board, top="netlist")
-    reference = verilog.convert(Mixture(SystolicArray), name="reference", emit_src=False)
+    reference = verilog.convert(Mixture(SystolicArray, multipliers), name="reference", emit_src=False)
     return device(BENCH) + reference + subject.family.models() + netlist
 
 

@@ -12,6 +12,7 @@ from systolith_sim.simboard import BoardSetup, SimulatedBoard, build_board_veril
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(
         shutil.which(bitstream.DECODER) is None,
         reason=f"{bitstream.DECODER} is not installed: apt install fpga-icestorm",

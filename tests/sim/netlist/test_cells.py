@@ -15,6 +15,7 @@ def run(verilog, cache, cycles):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_cells(family, cache):
     """Random accesses, meeting in one word as often as not."""
@@ -22,6 +23,7 @@ def test_cells(family, cache):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_cells_wrong_model(cache):
     """The bench finds a model that is wrong in one bit."""
     verilog = bench(find_subject("ecp5"))
