@@ -33,6 +33,9 @@ class _Counter(TorchDispatchMode):
             self.macs[key] = self.macs.get(key, 0) + formula(*args, **kwargs, out_val=result) // 2
         elif is_foreign(func):
             self.macs[key] = None
+        elif key[1].endswith("mm"):
+            # without a formula: products of groups of rows, of integers, …
+            self.macs[key] = self.macs.get(key, 0) + result.numel() * args[0].shape[-1]
         return result
 
 

@@ -13,7 +13,7 @@ from .report import DEVICE, HOST, Report, Row
 __all__ = ["report"]
 
 ATTENTION = "both products; softmax on the host"
-OWN = "in the module's own code, which torch.compile reaches"
+OWN = "called by the module itself, where torch.compile may reach it"
 
 
 def _attends(module):
