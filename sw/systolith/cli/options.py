@@ -185,5 +185,8 @@ def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=N
             latency_cycles=memory_latency, stall_probability=memory_stall or 0.0, seed=seed
         )
     if devices > 1:
-        return open_pool(target, config, workers=devices, **options)
+        try:
+            return open_pool(target, config, workers=devices, **options)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--devices") from None
     return open_device(target, config, **options)

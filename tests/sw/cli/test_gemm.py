@@ -184,7 +184,8 @@ def test_gemm_wrong(fails):
     assert fails(*gemm_1, "--array", "3x4") == (
         "Invalid value for --array: rows must be a power of two from 2 to 64, not 3"
     )
-    assert fails(*gemm_1[:-1], "board") == "target must be one of golden, model, rtl, not 'board'"
+    forms = "golden, model, rtl, netlist:BOARD, serial:PORT[,BAUD]"
+    assert fails(*gemm_1[:-1], "board") == f"target must be one of {forms}, not 'board'"
     assert fails(*gemm_1, "--mem-latency", 3) == (
         "Invalid value for --mem-latency, --mem-stall: the target golden has no memory timing"
     )
