@@ -33,6 +33,11 @@ class ToolFailedError(FlowError):
         super().__init__(message)
         self.log = log
 
+    @property
+    def crashed(self):
+        """Whether the tool did not say why."""
+        return "ERROR" not in self.log
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tool:
