@@ -21,7 +21,15 @@ SMALL = ArrayConfig(
 NETLISTS = {
     # Roomy enough for MiniLM.
     "ulx3s-25f": dataclasses.replace(
-        SMALL, rows=4, columns=4, a_buffer_lines=512, epilogue_lanes=2, address_bits=24, dimension_bits=12
+        SMALL,
+        rows=4,
+        columns=4,
+        a_buffer_lines=512,
+        epilogue_lanes=2,
+        outstanding=8,
+        descriptor_slots=4,
+        address_bits=24,
+        dimension_bits=12,
     ),
     "icebreaker": dataclasses.replace(SMALL, columns=4),
     "tang-nano-9k": SMALL,
