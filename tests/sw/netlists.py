@@ -31,6 +31,6 @@ NETLISTS = {
         address_bits=24,
         dimension_bits=12,
     ),
-    "icebreaker": dataclasses.replace(SMALL, columns=4),
+    "icebreaker": SMALL,
     "tang-nano-9k": SMALL,
 }
