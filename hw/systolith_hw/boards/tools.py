@@ -33,11 +33,6 @@ class ToolFailedError(FlowError):
         super().__init__(message)
         self.log = log
 
-    @property
-    def crashed(self):
-        """Whether the tool did not say why."""
-        return "ERROR" not in self.log
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tool:
@@ -116,7 +111,7 @@ class Tool:
         text = (folder / log).read_text(encoding="utf-8", errors="replace")
         if code != 0:
             errors = [line for line in text.splitlines() if "ERROR" in line]
-            told = errors[-1] if errors else f"exit code {code}"
+            told = errors[-1] if errors else f"crashed, exit code {code}"
             raise ToolFailedError(f"{self.program}: {told.removeprefix('ERROR: ')}", text)
         return text
 
