@@ -21,18 +21,21 @@ MODEL_SOURCES := $(shell find hw sim -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint format types docs lock bench boards clean
+.PHONY: help setup run test test-long lint format types docs lock bench boards clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(MODEL) ## Make .venv from the locked versions, install, build the simulation model
 
 run: $(MODEL) ## Embed sentences with MiniLM, every matrix product on the RTL (RUN_ARGS=--json)
 	@$(BIN)/systolith run minilm --target rtl $(RUN_ARGS)
 
-test: $(MODEL) ## Run the whole test suite (PYTEST_ARGS="-k axi", WORKERS=4)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+test: $(MODEL) ## Run the test suite (PYTEST_ARGS="-k axi", WORKERS=4)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not long" $(PYTEST_ARGS)
+
+test-long: $(MODEL) ## Run the tests that take minutes each
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m long $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## Check style and formatting
 	@$(BIN)/ruff check --quiet .

@@ -43,7 +43,7 @@ def test_projection(board, model):
     assert trace.macs == TOKENS * 384 * 384
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_layer(start_board, model):
     """A whole layer with its attention, its first weights resident."""
     board = start_board("--array", "4x4", "--memory", "1024")

@@ -8,7 +8,7 @@ from systolith import matmul, open_device
 
 BOARD = "tang-nano-9k"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def counted(target):

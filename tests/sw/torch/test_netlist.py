@@ -28,7 +28,7 @@ def run(target, module, tokens):
         return result, [(record.label, record.counters) for record in device.trace]
 
 
-@pytest.mark.parametrize("part", ["projection", "layer"])
+@pytest.mark.parametrize("part", ["projection", pytest.param("layer", marks=pytest.mark.long)])
 def test_minilm(layer, part):
     module, tokens = {"projection": (layer.attention.self.query, 8), "layer": (layer, 4)}[part]
     netlist, netlist_counters = run(f"netlist:{BOARD}", module, tokens)

@@ -149,7 +149,7 @@ def test_accuracy(model, network):
     assert score.top1_agreement >= 0.90
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_accuracy_on_the_whole_text(model, network):
     ids = model.tokenizer(load_text(TEXT))["input_ids"]
     score = compare_language(model, network, windows(ids, 512))
