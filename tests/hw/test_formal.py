@@ -124,7 +124,9 @@ class SplitterHarness(Harness):
 
     def elaborate(self, platform):
         m = self.module()
-        m.submodules.dut = dut = BurstSplitter(bus_bytes=self._actual_bus_bytes, max_beats=63)
+        m.submodules.dut = dut = BurstSplitter(
+            address_bits=32, bus_bytes=self._actual_bus_bytes, max_beats=63
+        )
         transfer, burst = dut.transfers.payload, dut.bursts.payload
         valid, ready = self.free(1, "valid"), self.free(1, "ready")
         address, beats = self.free(32, "address"), self.free(6, "beats")
