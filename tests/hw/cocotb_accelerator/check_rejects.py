@@ -61,7 +61,8 @@ async def every_reason(dut, stalls):
         words[15] = bench.rng.getrandbits(32)
         await bench.submit_one(struct.pack("<16I", *words), code=Code.REJECTED, reason=reason)
         reasons.add(reason)
-    assert reasons == set(Reject) - {Reject.NONE}
+    # An accelerator that keeps all bits finds nothing too wide.
+    assert reasons == set(Reject) - {Reject.NONE, Reject.WIDTH}
     # The descriptor that all of them were made of can be run.
     await bench.submit(base)
     await bench.finish()
