@@ -29,8 +29,8 @@ class Simboard:
         self.facts = json.loads(self.process.stdout.readline())
         self.target = f"serial:{self.facts['port']}"
 
-    def end(self, number=signal.SIGINT):
-        """End it; its exit code."""
+    def end(self, number=signal.SIGTERM):
+        """End it; its exit code. Where the tests run in the background, SIGINT is ignored by all."""
         self.process.send_signal(number)
         try:
             return self.process.wait(timeout=20)
