@@ -1,6 +1,6 @@
 """A board behind a serial line, as a target."""
 
-from .device import SerialDevice, open_target
+from .device import open_target
 from .transport import SerialTransport
 
-__all__ = ["SerialDevice", "SerialTransport", "open_target"]
+__all__ = ["SerialTransport", "open_target"]

@@ -12,15 +12,11 @@ from .configuration import read_configuration
 from .line import Line
 from .transport import SerialTransport
 
-__all__ = ["SerialDevice", "open_target"]
+__all__ = ["open_target"]
 
 RING_SLOTS_MAX = 256
 RING_SHARE = 16
 """The ring takes at most this part of the device memory, which may be small."""
-
-
-class SerialDevice(RingDevice):
-    """A :class:`RingDevice` on a board."""
 
 
 def open_target(target, config, argument, *, ring_slots=None, max_cycles=None):
@@ -40,7 +36,7 @@ def open_target(target, config, argument, *, ring_slots=None, max_cycles=None):
 
     Returns
     -------
-    SerialDevice
+    RingDevice
 
     Raises
     ------
@@ -63,7 +59,7 @@ def open_target(target, config, argument, *, ring_slots=None, max_cycles=None):
         if ring_slots is None:
             share = transport.memory_bytes // (RING_SHARE * SLOT_BYTES)
             ring_slots = min(RING_SLOTS_MAX, 1 << share.bit_length() - 1)
-        return SerialDevice(target, config, transport, ring_slots=ring_slots, max_cycles=max_cycles)
+        return RingDevice(target, config, transport, ring_slots=ring_slots, max_cycles=max_cycles)
     except BaseException:
         line.close()
         raise

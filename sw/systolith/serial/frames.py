@@ -6,6 +6,7 @@ import zlib
 
 from systolith_hw.link import (
     CHECK_BYTES,
+    PAYLOAD_MAX_BYTES,
     REQUEST_HEADER,
     REQUEST_START,
     RESPONSE_HEADER,
@@ -17,16 +18,15 @@ from systolith_hw.link import (
 
 __all__ = ["REQUEST_MAX_BYTES", "RESPONSE_MAX_BYTES", "Request", "Response", "ResponseFinder"]
 
-LENGTH_MAX = 256
 _CHECK = struct.Struct("<I")
 _START = bytes([RESPONSE_START])
 _BEGIN_BYTES = len(_START) + RESPONSE_HEADER.size
 _STATUSES = frozenset(LinkStatus)
 
-REQUEST_MAX_BYTES = 1 + REQUEST_HEADER.size + CHECK_BYTES + LENGTH_MAX + CHECK_BYTES
+REQUEST_MAX_BYTES = 1 + REQUEST_HEADER.size + CHECK_BYTES + PAYLOAD_MAX_BYTES + CHECK_BYTES
 """Size of the longest request."""
 
-RESPONSE_MAX_BYTES = _BEGIN_BYTES + LENGTH_MAX + 1 + CHECK_BYTES
+RESPONSE_MAX_BYTES = _BEGIN_BYTES + PAYLOAD_MAX_BYTES + 1 + CHECK_BYTES
 """Size of the longest response."""
 
 
