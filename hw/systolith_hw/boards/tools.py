@@ -10,6 +10,14 @@ from pathlib import Path
 
 __all__ = ["FlowError", "MissingToolError", "Tool", "ToolFailedError"]
 
+_BECOME = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Becomes the program that is named, to be killed when its parent dies; the tools start none of their own."""
+
 
 class FlowError(Exception):
     """A bitstream cannot be made."""
@@ -76,7 +84,7 @@ class Tool:
         return found
 
     def run(self, *arguments, folder, log):
-        """Run the program.
+        """Run the program. It ends with this process, however that ends.
 
         Parameters
         ----------
@@ -98,7 +106,7 @@ class Tool:
         ToolFailedError
             If it ends with an error.
         """
-        command = [self.find(), *arguments]
+        command = [sys.executable, "-c", _BECOME, self.find(), *arguments]
         with (folder / log).open("wb") as said:
             code = subprocess.run(
                 command,

@@ -2,6 +2,10 @@
 
 import hashlib
 import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from hw.boards.pretended import FMAX, Pretended
@@ -100,6 +104,31 @@ def test_tool_fails(tmp_path):
     assert (tmp_path / "log").read_text() == "ERROR: no such cell\n"
     with pytest.raises(ToolFailedError, match=r"^sh: crashed, exit code 3$"):
         tool.run("-c", "exit 3", folder=tmp_path, log="log")
+
+
+def test_tool_ends_with_its_parent(tmp_path):
+    """Killed by a signal that nothing can answer, a build leaves no tool behind."""
+    script = (
+        "import pathlib; from systolith_hw.boards.tools import Tool; "
+        "Tool(program='sh', distribution='amaranth')"
+        ".run('-c', 'echo $$; exec sleep 1000', folder=pathlib.Path(), log='log')"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path)
+    log = tmp_path / "log"
+    try:
+        wait_until(lambda: log.exists() and log.read_text().endswith("\n"))
+    finally:
+        parent.kill()
+        parent.wait()
+    tool = Path(f"/proc/{log.read_text().strip()}")
+    wait_until(lambda: not tool.exists() or "State:\tZ" in (tool / "status").read_text())
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_emit_arty(tmp_path):
