@@ -20,7 +20,7 @@ class AccumulatorBank(wiring.Component):
     Members
     -------
     access : AccumulatorAccess
-        In the cycle before its ``psum``. Two accesses of one row are ``HAZARD_CYCLES`` apart or more.
+        ``READ_CYCLES`` before its ``psum``. Two accesses of one row are ``HAZARD_CYCLES`` apart or more.
     psum : signed(32)
     read_enable, read_half, read_row
         Read a row of the half that is not being written.
@@ -32,7 +32,8 @@ class AccumulatorBank(wiring.Component):
     ``HAZARD_CYCLES`` from an access until its sum can be read.
     """
 
-    HAZARD_CYCLES = 3
+    READ_CYCLES = 2
+    HAZARD_CYCLES = READ_CYCLES + 2
 
     def __init__(self, config):
         self._config = config
@@ -49,15 +50,17 @@ class AccumulatorBank(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        arrived = Signal.like(self.access)
         adding = Signal.like(self.access)
         writing = Signal.like(self.access)
         before = Signal(signed(ACCUMULATOR_BITS))
         total = Signal(signed(ACCUMULATOR_BITS))
         read_half = Signal()
         m.d.sync += [
-            adding.eq(self.access),
+            arrived.eq(self.access),
+            adding.eq(arrived),
             writing.eq(adding),
-            total.eq(Mux(adding.first, 0, before) + self.psum),
+            total.eq(before + self.psum),
         ]
         with m.If(self.read_enable):
             m.d.sync += read_half.eq(self.read_half)
@@ -78,10 +81,8 @@ class AccumulatorBank(wiring.Component):
                 write.data.eq(total),
             ]
             contents.append(read.data)
-        m.d.comb += [
-            before.eq(Mux(adding.half, contents[1], contents[0])),
-            self.read_data.eq(Mux(read_half, contents[1], contents[0])),
-        ]
+        m.d.sync += before.eq(Mux(arrived.first, 0, Mux(arrived.half, contents[1], contents[0])))
+        m.d.comb += self.read_data.eq(Mux(read_half, contents[1], contents[0]))
         return m
 
 
@@ -92,7 +93,7 @@ class Accumulators(wiring.Component):
     ----------
     config : ArrayConfig
     delay_cycles : int
-        From ``access`` to the sum of column 0 at ``psum``.
+        From ``access`` to the sum of column 0 at ``psum``; at least ``AccumulatorBank.READ_CYCLES``.
 
     Members
     -------
@@ -122,7 +123,7 @@ class Accumulators(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        access = self._delay(m, self.access, self._delay_cycles - 1, "access")
+        access = self._delay(m, self.access, self._delay_cycles - AccumulatorBank.READ_CYCLES, "access")
         for column in range(self._config.columns):
             bank = AccumulatorBank(self._config)
             m.submodules[f"column_{column}"] = bank

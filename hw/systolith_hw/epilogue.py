@@ -83,8 +83,9 @@ class Epilogue(wiring.Component):
     ``LATENCY`` cycles from a row to its first group.
     """
 
-    QUEUE_DEPTH = 8
-    LATENCY = 1 + RequantizerLanes.LATENCY + Queue.LATENCY
+    QUEUE_DEPTH = 16
+    SELECT_CYCLES = 1
+    LATENCY = 1 + SELECT_CYCLES + RequantizerLanes.LATENCY + Queue.LATENCY
 
     def __init__(self, config, *, lanes=RequantizerLanes):
         self._config = config
@@ -146,16 +147,18 @@ class Epilogue(wiring.Component):
         m.d.comb += [
             next_half.eq(Mux(self.rows.ready, self.rows.payload.half, row.half)),
             next_group.eq(Mux(self.rows.ready, 0, group + enter)),
-            lanes.valid.eq(enter),
-            lanes.accumulators.eq(
-                self.accumulators.as_value().word_select(group, ACCUMULATOR_BITS * lane_count)
-            ),
-            lanes.int8.eq(row.int8),
-            lanes.relu.eq(row.relu),
         ]
         stored = self._store_parameters(m, next_half, next_group, group)
-        with m.If(row.parameters):
-            m.d.comb += lanes.parameters.eq(stored)
+        m.d.sync += lanes.valid.eq(enter)
+        with m.If(enter):
+            m.d.sync += [
+                lanes.accumulators.eq(
+                    self.accumulators.as_value().word_select(group, ACCUMULATOR_BITS * lane_count)
+                ),
+                lanes.parameters.eq(Mux(row.parameters, stored, 0)),
+                lanes.int8.eq(row.int8),
+                lanes.relu.eq(row.relu),
+            ]
 
         # Beside the lanes: what the packer must know of each group.
         payload = queue.i.payload
@@ -167,7 +170,7 @@ class Epilogue(wiring.Component):
             traits.columns.eq(row.columns),
             traits.offset.eq(row.offset),
         ]
-        for number in range(1, lanes.LATENCY + 1):
+        for number in range(1, self.SELECT_CYCLES + lanes.LATENCY + 1):
             next_valid = Signal(name=f"valid_{number}")
             next_traits = Signal.like(traits, name=f"traits_{number}", reset_less=True)
             m.d.sync += [next_valid.eq(valid), next_traits.eq(traits)]

@@ -5,6 +5,7 @@ from hw.streams import lanes, signed, small_config, trace
 from systolith_hw.accumulators import AccumulatorBank, Accumulators
 
 HAZARD = AccumulatorBank.HAZARD_CYCLES
+READ = AccumulatorBank.READ_CYCLES
 QUIET = {"valid": 0, "first": 0, "half": 0, "row": 0, "tile_end": 0}
 
 
@@ -16,8 +17,8 @@ def test_sim_hazard():
     stimuli = []
     for number, value in enumerate(values):
         access = QUIET | {"valid": 1, "first": number == 0, "half": 1, "row": 5}
-        stimuli += [{"access": access}, {"access": QUIET, "psum": value}]
-        stimuli += [{"psum": 99999}] * (HAZARD - 2)
+        stimuli += [{"access": access}, *[{"access": QUIET, "psum": 99999}] * (READ - 1)]
+        stimuli += [{"psum": value}, *[{"psum": 99999}] * (HAZARD - READ - 1)]
     # The last access was HAZARD cycles ago: its sum can be read, and comes one cycle later.
     stimuli += [{"read_enable": 1, "read_half": 1, "read_row": 5}, {"read_enable": 0}]
     outputs = trace(AccumulatorBank(config), stimuli, ["read_data"])
@@ -28,8 +29,10 @@ def test_sim_hazard_too_early():
     """One cycle less, and the sum of the access before is lost: the constant is not larger than needed."""
     config = small_config()
     first, second = QUIET | {"valid": 1, "first": 1, "row": 2}, QUIET | {"valid": 1, "row": 2}
-    stimuli = [{"access": first}, {"access": QUIET, "psum": 100}, *[{}] * (HAZARD - 3)]
-    stimuli += [{"access": second}, {"access": QUIET, "psum": 7}, *[{}] * (HAZARD - 2)]
+    stimuli = [{"access": first}, *[{"access": QUIET}] * (READ - 1), {"psum": 100}]
+    stimuli += [{}] * (HAZARD - READ - 2)
+    stimuli += [{"access": second}, *[{"access": QUIET}] * (READ - 1), {"psum": 7}]
+    stimuli += [{}] * (HAZARD - READ - 1)
     stimuli += [{"read_enable": 1, "read_half": 0, "read_row": 2}, {}]
     outputs = trace(AccumulatorBank(config), stimuli, ["read_data"])
     assert signed(outputs[-1]["read_data"], 32) != 107
@@ -40,8 +43,9 @@ def test_sim_read_holds():
     config = small_config()
     stimuli = [
         {"access": QUIET | {"valid": 1, "first": 1, "row": 1}},
-        {"access": QUIET, "psum": -3},
-        *[{}] * (HAZARD - 2),
+        *[{"access": QUIET}] * (READ - 1),
+        {"psum": -3},
+        *[{}] * (HAZARD - READ - 1),
     ]
     stimuli += [{"read_enable": 1, "read_half": 0, "read_row": 1}]
     other = QUIET | {"valid": 1, "first": 1, "half": 1, "row": 1}
@@ -50,7 +54,7 @@ def test_sim_read_holds():
     assert [signed(cycle["read_data"], 32) for cycle in outputs[-6:]] == [-3] * 6
 
 
-@pytest.mark.parametrize(("columns", "delay"), [(2, 1), (4, 9)])
+@pytest.mark.parametrize(("columns", "delay"), [(2, READ), (4, 9)])
 def test_sim_random(columns, delay):
     """Passes over both halves in random order, each row read back as soon as ``tile_done`` allows."""
     config = small_config(columns=columns)
@@ -66,7 +70,6 @@ def test_sim_random(columns, delay):
         expected = {}
         passes = rng.randint(1, 3)
         for number in range(passes):
-            begun = t
             for row in range(rows):
                 end = number == passes - 1 and row == rows - 1
                 schedule[t] = QUIET | {
@@ -78,9 +81,9 @@ def test_sim_random(columns, delay):
                 before = expected.get(row, [0] * columns)
                 expected[row] = [x + y for x, y in zip(before, values, strict=True)]
                 t += 1 + (rng.random() < 0.2)
-            t = max(t, begun + HAZARD)
+            t = max(t, max(schedule) + 1 + HAZARD - rows)
         last = max(schedule)
-        done = last + delay - 1 + columns - 1 + HAZARD - 1
+        done = last + delay - READ + columns - 1 + HAZARD - 1
         tile_done.add(done)
         order = list(range(rows))
         rng.shuffle(order)

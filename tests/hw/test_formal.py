@@ -209,8 +209,8 @@ class BankHarness(Harness):
             m.d.comb += Assume(~(access & before))
 
         defined, total = Signal(), Signal(signed(32))
-        first = self.past(m, inputs["first"], "first_before")
-        with m.If(self.past(m, access, "adding")):
+        first = self.past(m, inputs["first"], "first_before", AccumulatorBank.READ_CYCLES)
+        with m.If(self.past(m, access, "adding", AccumulatorBank.READ_CYCLES)):
             m.d.sync += total.eq(Mux(first, 0, total) + inputs["psum"])
             with m.If(first):
                 m.d.sync += defined.eq(1)

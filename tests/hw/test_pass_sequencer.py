@@ -52,7 +52,7 @@ def test_sim_random(name, wait):
     """Rows are issued in order, whenever all they need is there and only then, and the causes are true."""
     config = small_config(**CONFIGS[name])
     rng = random.Random(name)
-    gemms = [random_gemm(rng, config, batch=rng.randint(1, 2)) for _ in range(5)]
+    gemms = [random_gemm(rng, config, batch=rng.randint(1, 2)) for _ in range(8)]
     gemms += [random_gemm(rng, config, m=m, m_block=m, k=3 * config.rows) for m in (1, 2, 3)]
     dut = PassSequencer(config)
     jobs = [gemm.job(dut.jobs.payload.shape()) for gemm in gemms]

@@ -116,7 +116,11 @@ def _hardware(config):
         "load_to_ready": WeightFeeder.LATENCY + SystolicArray.LOAD_TO_SWAP - RowFeeder.LATENCY,
         "swap_to_load": swap_to_load(config.rows, config.columns),
         "hazard": AccumulatorBank.HAZARD_CYCLES,
-        "issue_to_store": issue_to_psum + config.columns + AccumulatorBank.HAZARD_CYCLES - 2,
+        "issue_to_store": issue_to_psum
+        + config.columns
+        + AccumulatorBank.HAZARD_CYCLES
+        - AccumulatorBank.READ_CYCLES
+        - 1,
         "lanes": Epilogue.LATENCY - 1 - Queue.LATENCY,
         "epilogue_places": Epilogue.QUEUE_DEPTH,
         "write_queue": WRITE_QUEUE_DEPTH,

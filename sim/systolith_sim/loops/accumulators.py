@@ -39,7 +39,8 @@ def accumulators_source(*, columns, rows, delay_cycles):
 
     ``accesses`` are those of the last cycles: where the row begins, and whether it is the last of a tile,
     the first of a sum, and an access at all. Column ``c`` reads for the one whose sum comes a cycle later,
-    adds for the one before it, and writes for the one before that.
+    adds for the one before it, and writes for the one before that. (It reads a cycle later than the memory,
+    which makes no difference as long as accesses are as far apart as they must be.)
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def accumulators_source(*, columns, rows, delay_cycles):
         As for :class:`.Accumulators`.
     """
     reading = delay_cycles - 1
-    adding, writing = reading + 1, reading + AccumulatorBank.HAZARD_CYCLES - 1
+    adding, writing = reading + 1, reading + AccumulatorBank.HAZARD_CYCLES - AccumulatorBank.READ_CYCLES
     stages = writing + columns
     row_bits = (rows - 1).bit_length()
     over_columns = f"for (int unsigned c = 0; c < {columns}; c++)"
