@@ -19,10 +19,11 @@ REPORT = "report.json"
 """nextpnr's report."""
 
 
-COLLISIONS = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i"
+COLLISIONS = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i r:TRANSPARENCY_MASK=1'0 %i"
 """Tells Yosys that no component uses what it reads of a word that is written in the same cycle.
 
-Every memory has one port for writing. Otherwise a bypass is built around each.
+Otherwise a bypass is built around every memory. A port that is transparent keeps its own. Every memory has one
+port for writing.
 """
 
 

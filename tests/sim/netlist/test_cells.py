@@ -18,7 +18,7 @@ def run(verilog, cache, cycles):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_cells(family, cache):
-    """Random accesses, meeting in one word as often as not."""
+    """Random accesses; of transparent memories, in the same word as often as not."""
     run(bench(find_subject(family)), cache, CYCLES)
 
 
