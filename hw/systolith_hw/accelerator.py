@@ -178,7 +178,10 @@ class Accelerator(wiring.Component):
         ]
 
     def _connect_descriptors(self, m):
-        """Give every unit a queue of its own, with room for all descriptors in flight."""
+        """Give every unit a queue of its own, with room for all descriptors in flight but the first.
+
+        The first is with the unit, if that has not done its part already.
+        """
         fetch = self.fetch
         units = {
             "a_loader": self.a_loader,
@@ -189,7 +192,7 @@ class Accelerator(wiring.Component):
         }
         for name, unit in units.items():
             layout = unit.job_layout(self.config)
-            queue = Queue(layout, depth=self.config.descriptor_slots)
+            queue = Queue(layout, depth=self.config.descriptor_slots - 1)
             m.submodules[f"{name}_jobs"] = queue
             connect(m, queue.o, unit.jobs)
             m.d.comb += queue.i.valid.eq(fetch.dispatch)

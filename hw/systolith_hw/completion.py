@@ -76,22 +76,17 @@ class Completion(wiring.Component):
 
         stored = Signal(range(config.descriptor_slots + 1))
         counters = Signal(CounterLayout(config))
+        was_run = Signal()
         address = Signal(config.address_bits)
         beats = RECORD_BYTES // config.bus_bytes
         beat = Signal(range(beats))
         end = Signal()
         with m.FSM():
             with m.State("WAIT"):
-                m.d.sync += counters.eq(self.results.payload)
-                with m.If(queue.o.valid & (entry.code != Code.OK)):
+                with m.If(queue.o.valid & ~was_run):
                     m.d.comb += end.eq(1)
-                    m.d.sync += counters.eq(0)
                 with m.Elif(queue.o.valid & (stored != 0)):
-                    m.d.comb += [
-                        self.close.eq(~self.pending),
-                        self.results.ready.eq(1),
-                        end.eq(self.results.valid),
-                    ]
+                    m.d.comb += [self.close.eq(~self.pending), end.eq(self.results.valid)]
                 with m.If(end):
                     m.d.sync += [
                         address.eq(slot_address(self.ring_base, self.ring_size, self.ended)),
@@ -110,7 +105,10 @@ class Completion(wiring.Component):
                         m.d.sync += beat.eq(0)
                         m.d.comb += self.slot_release.eq(1)
                         m.next = "WAIT"
-        m.d.sync += stored.eq(stored + self.stored - (self.results.valid & self.results.ready))
+        with m.If(was_run):
+            m.d.comb += [counters.eq(self.results.payload), self.results.ready.eq(self.slot_release)]
+        m.d.comb += was_run.eq(entry.code == Code.OK)
+        m.d.sync += stored.eq(stored + self.stored - self.results.ready)
 
         fault = Signal(self._fault_layout)
         record = Signal(8 * RECORD_BYTES)

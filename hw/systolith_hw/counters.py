@@ -38,7 +38,8 @@ class CycleCounters(wiring.Component):
     close : 1
         The descriptor in charge has completed, unless it has handed its charge on already.
     results : stream of CounterLayout
-        One for each descriptor that was run, in order.
+        One for each descriptor that was run, in order. There is room for those of all but one descriptor in
+        flight.
     pending : 1
         A descriptor has handed its charge on, and its result has not been taken.
     """
@@ -58,13 +59,14 @@ class CycleCounters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.queue = queue = Queue(CounterLayout(self._config), depth=self._config.descriptor_slots)
+        layout, slots = CounterLayout(self._config), self._config.descriptor_slots
+        m.submodules.queue = queue = Queue(layout, depth=slots - 1)
         wiring.connect(m, wiring.flipped(self.results), queue.o)
 
         charged = Signal()
-        counts = Signal(CounterLayout(self._config))
-        updated = Signal(CounterLayout(self._config))
-        untaken = Signal(range(self._config.descriptor_slots + 2))
+        counts = Signal(layout)
+        updated = Signal(layout)
+        untaken = Signal(range(slots + 2))
         finish = Signal()
         m.d.comb += [
             updated.eq(counts),

@@ -1,6 +1,6 @@
 """A first-in first-out queue between two streams."""
 
-from amaranth.hdl import Module, Shape
+from amaranth.hdl import Module, Shape, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -9,13 +9,14 @@ __all__ = ["Queue"]
 
 
 class Queue(wiring.Component):
-    """Stream queue in a memory.
+    """Stream queue in a memory, or in a register if it is one word deep.
 
     Parameters
     ----------
     shape : ShapeLike
         Of the payload.
     depth : int
+        One word deep, it takes a word every third cycle.
 
     Members
     -------
@@ -42,7 +43,13 @@ class Queue(wiring.Component):
             fifo.w_en.eq(self.i.valid),
             self.i.ready.eq(fifo.w_rdy),
             self.o.payload.eq(fifo.r_data),
-            self.o.valid.eq(fifo.r_rdy),
-            fifo.r_en.eq(self.o.ready),
+            fifo.r_en.eq(self.o.valid & self.o.ready),
         ]
+        if self._depth > 1:
+            m.d.comb += self.o.valid.eq(fifo.r_rdy)
+        else:
+            # As late as out of a memory.
+            held = Signal()
+            m.d.sync += held.eq(fifo.r_rdy & ~fifo.r_en)
+            m.d.comb += self.o.valid.eq(fifo.r_rdy & held)
         return m
