@@ -14,7 +14,8 @@ class OnChipRam(wiring.Component):
     """Block RAM from address 0 on, as an AXI4 subordinate; one beat of reads and one of writes per cycle.
 
     Serves incrementing bursts of full beats, and answers all others with SLVERR; answers DECERR outside the
-    memory. A write that is answered with an error writes nothing. Bursts of one kind are answered in order,
+    memory. A byte that is read in the cycle in which it is written is undefined: whoever needs it waits for the
+    response. A write that is answered with an error writes nothing. Bursts of one kind are answered in order,
     reads and writes independently of each other.
 
     Parameters
@@ -30,8 +31,8 @@ class OnChipRam(wiring.Component):
 
     Latency
     -------
-    One cycle from a read address to its first beat, likewise from the last beat of a write to its response. A
-    write address is taken together with its first beat. Bursts follow each other without a pause.
+    One cycle from a read address to its first beat, likewise from the last beat of a write to its response.
+    The first beat of a write is taken after its address. Bursts follow each other without a pause.
 
     Raises
     ------
@@ -65,7 +66,11 @@ class OnChipRam(wiring.Component):
     def _ports(self, m, depth):
         """The read port and the write port of the memory; for another form of it."""
         m.submodules.memory = store = memory.Memory(shape=self._data_bits, depth=depth, init=[])
-        return store.read_port(), store.write_port(granularity=8)
+        write = store.write_port(granularity=8)
+        # The blocks are far from each other: what they write waits beside them.
+        waiting = write.signature.flip().create()
+        m.d.sync += [getattr(write, name).eq(getattr(waiting, name)) for name in ("addr", "data", "en")]
+        return store.read_port(), waiting
 
     def _error(self, channel):
         """The response that a burst deserves."""
@@ -74,7 +79,7 @@ class OnChipRam(wiring.Component):
             return getattr(self, f"s_axi_{channel}{name}")
 
         wrong = (port("burst") != BURST_INCR) | (port("size") != self._beat_bits)
-        outside = port("addr") >= self.memory_bytes
+        outside = port("addr") // BOUNDARY_BYTES >= self.memory_bytes // BOUNDARY_BYTES
         return Mux(wrong, Response.SLVERR, Mux(outside, Response.DECERR, Response.OKAY))
 
     def _read(self, m, port, depth):
@@ -115,21 +120,16 @@ class OnChipRam(wiring.Component):
 
     def _write(self, m, port, depth):
         active = Signal()
-        next_address = Signal(range(depth))
-        next_error = Signal(2)
-        identifier = Signal.like(self.s_axi_awid)
         address = Signal(range(depth))
         error = Signal(2)
-        room = Signal()
+        identifier = Signal.like(self.s_axi_awid)
         take = Signal()
+        room = (~self.s_axi_bvalid | self.s_axi_bready) & ~self._write_waits
         m.d.comb += [
-            room.eq((~self.s_axi_bvalid | self.s_axi_bready) & ~self._write_waits),
-            self.s_axi_wready.eq(room & (active | self.s_axi_awvalid)),
-            self.s_axi_awready.eq(room & ~active & self.s_axi_wvalid),
+            self.s_axi_wready.eq(active & room),
             take.eq(self.s_axi_wvalid & self.s_axi_wready),
+            self.s_axi_awready.eq(~active | (take & self.s_axi_wlast)),
             self._writes.eq(take),
-            address.eq(Mux(active, next_address, self.s_axi_awaddr >> self._beat_bits)),
-            error.eq(Mux(active, next_error, self._error("aw"))),
             port.addr.eq(address),
             port.data.eq(self.s_axi_wdata),
             port.en.eq(Mux(take & (error == Response.OKAY), self.s_axi_wstrb, 0)),
@@ -137,16 +137,17 @@ class OnChipRam(wiring.Component):
         with m.If(self.s_axi_bready):
             m.d.sync += self.s_axi_bvalid.eq(0)
         with m.If(take):
-            m.d.sync += [
-                active.eq(~self.s_axi_wlast),
-                next_address.eq(address + 1),
-                next_error.eq(error),
-            ]
-            with m.If(~active):
-                m.d.sync += identifier.eq(self.s_axi_awid)
+            m.d.sync += address.eq(address + 1)
             with m.If(self.s_axi_wlast):
                 m.d.sync += [
                     self.s_axi_bvalid.eq(1),
                     self.s_axi_bresp.eq(error),
-                    self.s_axi_bid.eq(Mux(active, identifier, self.s_axi_awid)),
+                    self.s_axi_bid.eq(identifier),
                 ]
+        with m.If(self.s_axi_awready):
+            m.d.sync += [
+                active.eq(self.s_axi_awvalid),
+                address.eq(self.s_axi_awaddr >> self._beat_bits),
+                error.eq(self._error("aw")),
+                identifier.eq(self.s_axi_awid),
+            ]
