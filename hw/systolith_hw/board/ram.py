@@ -14,9 +14,9 @@ class OnChipRam(wiring.Component):
     """Block RAM from address 0 on, as an AXI4 subordinate; one beat of reads and one of writes per cycle.
 
     Serves incrementing bursts of full beats, and answers all others with SLVERR; answers DECERR outside the
-    memory. A byte that is read in the cycle in which it is written is undefined: whoever needs it waits for the
-    response. A write that is answered with an error writes nothing. Bursts of one kind are answered in order,
-    reads and writes independently of each other.
+    memory. A write that is answered with an error writes nothing. Bursts of one kind are answered in order,
+    reads and writes independently of each other: a byte that is read in the cycle in which it is written is
+    undefined.
 
     Parameters
     ----------
