@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .burst_splitter import BurstSplitter, Transfer
 from .messages import Order, ReadData, RowRequest, Target, beats_shape, slot_shape
 from .queue import Queue
+from .stream_slice import StreamSlice
 
 __all__ = ["ReadDma"]
 
@@ -92,8 +93,10 @@ class ReadDma(wiring.Component):
             bus_bytes=config.bus_bytes,
             max_beats=(1 << beats_shape(config).width) - 1,
         )
+        m.submodules.granted = granted = StreamSlice(self._transfer)
+        wiring.connect(m, granted.o, splitter.transfers)
         wiring.connect(m, wiring.flipped(self.bursts), splitter.bursts)
-        self._arbitrate(m, pending.i, splitter.transfers)
+        self._arbitrate(m, pending.i, granted.i)
         self._distribute(m, pending.o)
         return m
 

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .burst_splitter import BurstSplitter, Transfer
 from .messages import RowWrite, WriteData, slot_shape
 from .queue import Queue
+from .stream_slice import StreamSlice
 
 __all__ = ["WriteDma"]
 
@@ -80,26 +81,29 @@ class WriteDma(wiring.Component):
             address_bits=config.address_bits, bus_bytes=config.bus_bytes, max_beats=self._max_beats
         )
         source = data.StructLayout({**RowWrite(config).members, "record": 1})
-        chosen = Signal(source)
+        m.submodules.granted = granted = StreamSlice(source)
         splitting = Signal(source)
-        transfers = splitter.transfers
 
         def grant(requests, *, record):
             m.d.comb += [
-                transfers.valid.eq(requests.valid),
-                transfers.payload.address.eq(requests.payload.address),
-                transfers.payload.beats.eq(requests.payload.beats),
-                requests.ready.eq(transfers.ready),
-                chosen.eq(requests.payload),
-                chosen.record.eq(record),
+                granted.i.valid.eq(requests.valid),
+                granted.i.payload.eq(requests.payload),
+                granted.i.payload.record.eq(record),
+                requests.ready.eq(granted.i.ready),
             ]
 
         with m.If(self.records.valid):
             grant(self.records, record=True)
         with m.Else():
             grant(self.rows, record=False)
-        with m.If(transfers.ready):
-            m.d.sync += splitting.eq(chosen)
+        m.d.comb += [
+            splitter.transfers.valid.eq(granted.o.valid),
+            splitter.transfers.payload.address.eq(granted.o.payload.address),
+            splitter.transfers.payload.beats.eq(granted.o.payload.beats),
+            granted.o.ready.eq(splitter.transfers.ready),
+        ]
+        with m.If(granted.o.ready):
+            m.d.sync += splitting.eq(granted.o.payload)
 
         # A burst is offered on the address channel and put into the queues at once: its data must not wait
         # until the address is taken, for a subordinate may wait for data before it takes the address.

@@ -1,4 +1,4 @@
-"""The memory's data channels and the burst splitters before them."""
+"""The memory's data channels."""
 
 from .base import ceil_div, fields, inlined, jit
 
@@ -27,10 +27,3 @@ def transfer(channel, ready, beats):
     begin = channel.free_ticks if on_time else numerator * first
     channel.free_ticks = begin + channel.denominator * beats
     return first if beats == 1 else ceil_div(channel.free_ticks - channel.denominator, numerator)
-
-
-@inlined
-def first_burst(setup, address, beats):
-    """Beats of a transfer before the boundary that no burst may cross."""
-    room = (setup.boundary_bytes - (address & (setup.boundary_bytes - 1))) >> setup.bus_log2
-    return min(beats, room)

@@ -12,7 +12,7 @@ FIFO = fields(
     count=fields("written"),
     at=fields("popped", moved=(np.int64, MAX_DEPTH)),
 )
-"""Amaranth's SyncFIFOBuffered: a memory of depth - 1 entries before an output register.
+"""``Queue``: a memory of depth - 1 entries before an output register.
 
 An entry moves to the register a cycle before it is valid, or when its predecessor is popped; what counts as
 full is the memory. The depth is a power of two.

@@ -114,7 +114,7 @@ def _tiles_left(setup, state, descriptor):
 def _times_before_fetch(setup, state, cycles):
     """How often so many cycles may pass before a descriptor is fetched."""
     valid = fetches.valid(setup, state.fetch)
-    return NEVER if valid == NEVER else max(0, valid - state.reads.at.splitter_free) // cycles
+    return NEVER if valid == NEVER else max(0, valid - state.reads.splitter.at.ready) // cycles
 
 
 @jit

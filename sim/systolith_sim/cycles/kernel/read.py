@@ -5,15 +5,16 @@ from typing import NamedTuple
 import numpy as np
 
 from . import buffer as buffers
-from . import channel, fifo, loader
+from . import channel, fifo, loader, splitter
 from . import fetch as fetches
-from .base import ALWAYS, NEVER, fields, inlined, jit
-from .channel import CHANNEL, first_burst, transfer
+from .base import NEVER, fields, inlined, jit
+from .channel import CHANNEL, transfer
 from .fifo import FIFO
 from .loader import Loader
+from .splitter import SPLITTER, first_burst
 
-READ_DMA = fields("", at=fields("splitter_free"), channel=CHANNEL, pending=FIFO)
-"""When the burst splitter is free, the data channel, and the rows that are waited for."""
+READ_DMA = fields("", splitter=SPLITTER, channel=CHANNEL, pending=FIFO)
+"""The burst splitter, the data channel, and the rows that are waited for."""
 
 
 class Reads(NamedTuple):
@@ -34,7 +35,7 @@ def set_up(setup, reads):
     reads.b.state.walk.of_b = True
     loader.set_up(setup, reads.a)
     loader.set_up(setup, reads.b)
-    state.at.splitter_free = ALWAYS
+    splitter.set_up(state.splitter)
     channel.set_up(state.channel, setup.read_numerator, setup.read_denominator)
     fifo.set_up(state.pending, setup.outstanding, setup.queue)
 
@@ -58,7 +59,7 @@ def grant(setup, queue, reads, limit):
             address = fetches.slot(setup, reads.fetch.dispatched)
             return _read(setup, reads, cycle, address, setup.record_bytes >> setup.bus_log2)
         # When what is read next can be used.
-        used = cycle + setup.read_latency + setup.read_dma + 2
+        used = cycle + setup.read_latency + setup.read_dma + 3
         if _grant_loader(setup, queue, reads, cycle, min(limit + 1, descriptor), used + 1):
             limit = min(limit, used)
         cycle = _next_grant(reads, descriptor)
@@ -70,7 +71,7 @@ def _next_grant(reads, descriptor):
     valid = min(descriptor, reads.a.state.at.valid, reads.b.state.at.valid)
     if valid == NEVER:
         return NEVER
-    return max(valid, reads.state.at.splitter_free, fifo.writable(reads.state.pending))
+    return max(valid, reads.state.splitter.at.ready, fifo.writable(reads.state.pending))
 
 
 @jit
@@ -92,7 +93,7 @@ def _grant_loader(setup, queue, reads, cycle, until, used):
         buffers.arrive(by.buffer, end + setup.read_dma + 1)
         if loader.grant(setup, queue, by, cycle):
             return True
-        cycle = max(by.state.at.valid, reads.state.at.splitter_free, fifo.writable(reads.state.pending))
+        cycle = max(by.state.at.valid, reads.state.splitter.at.ready, fifo.writable(reads.state.pending))
         if cycle >= until:
             return of_a
 
@@ -111,11 +112,12 @@ def _read(setup, reads, cycle, address, beats):
     """Read beats; the cycle of the last one on R."""
     state = reads.state
     first = first_burst(setup, address, beats)
-    end = transfer(state.channel, cycle + 1 + setup.read_latency, first)
-    state.at.splitter_free = cycle + 1
+    burst = splitter.load(state.splitter, cycle) + 1
+    end = transfer(state.channel, burst + setup.read_latency, first)
     if first < beats:
-        state.at.splitter_free += 1
-        end = transfer(state.channel, state.at.splitter_free + setup.read_latency, beats - first)
+        burst += 1
+        end = transfer(state.channel, burst + setup.read_latency, beats - first)
+    splitter.last(state.splitter, burst)
     fifo.write(reads.state.pending, cycle)
     fifo.pop(reads.state.pending, end + setup.read_dma)
     return end

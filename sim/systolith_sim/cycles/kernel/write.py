@@ -1,23 +1,30 @@
 """The write DMA: rows of results and records to memory."""
 
-from . import channel, fifo, jobs
+from . import channel, fifo, jobs, splitter
 from . import store as stores
 from .base import ALWAYS, NEVER, fields, inlined, jit
-from .channel import CHANNEL, first_burst, transfer
+from .channel import CHANNEL, transfer
 from .fifo import FIFO
+from .splitter import SPLITTER, first_burst
 
 WRITE_DMA = fields(
-    "record_address", at=fields("record splitter_free response"), channel=CHANNEL, data=FIFO, responses=FIFO
+    "record_address",
+    at=fields("record response"),
+    splitter=SPLITTER,
+    channel=CHANNEL,
+    data=FIFO,
+    responses=FIFO,
 )
-"""When a completion record is offered, and where to; when the burst splitter is free; the latest response;
-the data channel; the bursts whose data and whose responses are waited for."""
+"""When a completion record is offered, and where to; the latest response; the burst splitter; the data
+channel; the bursts whose data and whose responses are waited for."""
 
 
 @jit
 def set_up(setup, writes):
     """Begin before the first write."""
     writes.at.record = NEVER
-    writes.at.splitter_free = writes.at.response = ALWAYS
+    writes.at.response = ALWAYS
+    splitter.set_up(writes.splitter)
     channel.set_up(writes.channel, setup.write_numerator, setup.write_denominator)
     fifo.set_up(writes.data, setup.outstanding, setup.queue)
     fifo.set_up(writes.responses, setup.outstanding, setup.queue)
@@ -34,7 +41,7 @@ def offer_record(writes, cycle, address):
 def next_grant(setup, writes, store):
     """When the next write is granted, as things stand."""
     valid = min(writes.at.record, stores.offered(setup, store))
-    return NEVER if valid == NEVER else max(valid, writes.at.splitter_free)
+    return NEVER if valid == NEVER else max(valid, writes.splitter.at.ready)
 
 
 @jit
@@ -57,7 +64,7 @@ def grant(setup, queue, writes, store, cycle):
 def _write(setup, writes, cycle, address, beats, ready):
     """Write beats, of which the first is there at ``ready``; the cycle of the last."""
     first = first_burst(setup, address, beats)
-    writes.at.splitter_free = cycle
+    splitter.last(writes.splitter, splitter.load(writes.splitter, cycle))
     end = _burst(setup, writes, first, ready)
     return _burst(setup, writes, beats - first, ready) if first < beats else end
 
@@ -65,10 +72,11 @@ def _write(setup, writes, cycle, address, beats, ready):
 @inlined
 def _burst(setup, writes, beats, ready):
     data, responses = writes.data, writes.responses
-    writes.at.splitter_free = max(writes.at.splitter_free + 1, fifo.writable(data), fifo.writable(responses))
-    end = transfer(writes.channel, max(ready, fifo.write(data, writes.at.splitter_free)), beats)
+    cycle = max(writes.splitter.at.last + 1, fifo.writable(data), fifo.writable(responses))
+    splitter.last(writes.splitter, cycle)
+    end = transfer(writes.channel, max(ready, fifo.write(data, cycle)), beats)
     fifo.pop(data, end)
-    fifo.write(responses, writes.at.splitter_free)
+    fifo.write(responses, cycle)
     writes.at.response = max(end + setup.write_latency, writes.at.response + 1)
     fifo.pop(responses, writes.at.response + 1)
     return end
