@@ -299,7 +299,6 @@ class Accelerator(wiring.Component):
                 m.d.comb += target.eq(getattr(dma, f"fault{suffix}"))
         m.d.comb += [
             completion.stored.eq(self.write_dma.stored),
-            completion.pending.eq(counters.pending),
             self.fetch.slot_release.eq(completion.slot_release),
             counters.busy.eq(completion.ended != self.registers.ring_tail),
             counters.activity.eq(self.pass_sequencer.activity),

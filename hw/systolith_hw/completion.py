@@ -31,7 +31,7 @@ class Completion(wiring.Component):
     read_fault, read_fault_slot, read_fault_address
     write_fault, write_fault_slot, write_fault_address
         From the DMAs.
-    close, results, pending
+    close, results
         To and from the cycle counters.
     records : stream of RowWrite
     record_beats : stream of WriteData
@@ -58,7 +58,6 @@ class Completion(wiring.Component):
                 **faults,
                 "close": Out(1),
                 "results": In(stream.Signature(CounterLayout(config))),
-                "pending": In(1),
                 "records": Out(stream.Signature(RowWrite(config))),
                 "record_beats": Out(stream.Signature(WriteData(config))),
                 "slot_release": Out(1),
@@ -86,7 +85,7 @@ class Completion(wiring.Component):
                 with m.If(queue.o.valid & ~was_run):
                     m.d.comb += end.eq(1)
                 with m.Elif(queue.o.valid & (stored != 0)):
-                    m.d.comb += [self.close.eq(~self.pending), end.eq(self.results.valid)]
+                    m.d.comb += [self.close.eq(~self.results.valid), end.eq(self.results.valid)]
                 with m.If(end):
                     m.d.sync += [
                         address.eq(slot_address(self.ring_base, self.ring_size, self.ended)),

@@ -36,13 +36,18 @@ class CycleCounters(wiring.Component):
     begin : 1
         The pass sequencer accepts a descriptor in this cycle.
     close : 1
-        The descriptor in charge has completed, unless it has handed its charge on already.
+        The oldest descriptor without a result has completed: it is in charge no more. Without effect while a
+        result waits, for that is the one that has completed.
     results : stream of CounterLayout
         One for each descriptor that was run, in order. There is room for those of all but one descriptor in
         flight.
-    pending : 1
-        A descriptor has handed its charge on, and its result has not been taken.
+
+    Latency
+    -------
+    ``LATENCY`` cycles from ``begin`` or ``close`` to a result.
     """
+
+    LATENCY = 1 + Queue.LATENCY
 
     def __init__(self, config):
         self._config = config
@@ -53,7 +58,6 @@ class CycleCounters(wiring.Component):
                 "begin": In(1),
                 "close": In(1),
                 "results": Out(stream.Signature(CounterLayout(config))),
-                "pending": Out(1),
             }
         )
 
@@ -63,21 +67,36 @@ class CycleCounters(wiring.Component):
         m.submodules.queue = queue = Queue(layout, depth=slots - 1)
         wiring.connect(m, wiring.flipped(self.results), queue.o)
 
+        busy, activity, begin, close = (
+            Signal.like(port, name=name)
+            for name, port in (
+                ("busy", self.busy),
+                ("activity", self.activity),
+                ("begin", self.begin),
+                ("close", self.close),
+            )
+        )
         charged = Signal()
         counts = Signal(layout)
         updated = Signal(layout)
         untaken = Signal(range(slots + 2))
+        waits = Signal()
         finish = Signal()
         m.d.comb += [
             updated.eq(counts),
-            finish.eq((self.begin | self.close) & charged),
+            finish.eq((begin | (close & ~waits)) & charged),
             queue.i.payload.eq(updated),
             queue.i.valid.eq(finish),
-            self.pending.eq(untaken != 0),
         ]
-        with m.If(self.busy):
+        m.d.sync += [
+            busy.eq(self.busy),
+            activity.eq(self.activity),
+            begin.eq(self.begin),
+            close.eq(self.close),
+        ]
+        with m.If(busy):
             m.d.comb += updated.total.eq(counts.total + 1)
-            with m.Switch(self.activity):
+            with m.Switch(activity):
                 with m.Case(Activity.COMPUTE):
                     m.d.comb += updated.compute.eq(counts.compute + 1)
                 with m.Case(Activity.WAIT_A):
@@ -91,14 +110,17 @@ class CycleCounters(wiring.Component):
                         m.d.comb += updated.drain.eq(counts.drain + 1)
                     with m.Else():
                         m.d.comb += updated.fill.eq(counts.fill + 1)
-        m.d.sync += [
-            counts.eq(updated),
-            untaken.eq(untaken + finish - (queue.o.valid & queue.o.ready)),
-        ]
-        with m.If(finish | (~charged & ~self.busy)):
+        m.d.sync += counts.eq(updated)
+        with m.If(finish | (~charged & ~busy)):
             m.d.sync += counts.eq(0)
-        with m.If(self.begin):
+        with m.If(begin):
             m.d.sync += charged.eq(1)
-        with m.Elif(self.close):
+        with m.Elif(close & ~waits):
             m.d.sync += charged.eq(0)
+
+        taken = queue.o.valid & queue.o.ready
+        with m.If(finish & ~taken):
+            m.d.sync += [untaken.eq(untaken + 1), waits.eq(1)]
+        with m.If(taken & ~finish):
+            m.d.sync += [untaken.eq(untaken - 1), waits.eq(untaken != 1)]
         return m

@@ -68,7 +68,13 @@ class DescriptorFetch(wiring.Component):
     in_flight_count : range(descriptor_slots + 1)
         Descriptors between fetch and completion.
     busy : 1
+
+    Latency
+    -------
+    ``CHECK_CYCLES`` from the cycle after the last beat to ``in_flight``.
     """
+
+    CHECK_CYCLES = 3
 
     def __init__(self, config):
         self._config = config
@@ -109,14 +115,20 @@ class DescriptorFetch(wiring.Component):
         too_wide = Signal()
         beats_left = Signal(range(beats + 1), init=beats)
         fault = Signal()
-        failures = Signal(8)
+        checking = Signal(range(self.CHECK_CYCLES))
         m.d.comb += self.descriptor.eq(contents)
 
+        # A stage for each of sum, product and comparison.
         d = self.descriptor
         line_log2 = exact_log2(config.line_bytes)
         k_lines = Signal(range(K_MAX // config.line_bytes + 2))
         block_lines = Signal(len(k_lines) + bits_for(config.accumulator_rows))
-        m.d.comb += k_lines.eq((d.k[: bits_for(K_MAX)] + config.line_bytes - 1) >> line_log2)
+        failures = Signal(len(Reject))
+        m.d.sync += [
+            k_lines.eq((d.k[: bits_for(K_MAX)] + config.line_bytes - 1) >> line_log2),
+            block_lines.eq(k_lines * d.m_block[: bits_for(config.accumulator_rows)]),
+            failures.eq(self._failures(block_lines, reserved, too_wide)),
+        ]
 
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
@@ -147,21 +159,20 @@ class DescriptorFetch(wiring.Component):
                     with m.If(beats_left == 1):
                         m.next = "CHECK"
             with m.State("CHECK"):
-                m.d.sync += [
-                    failures.eq(self._failures(reserved, too_wide)),
-                    block_lines.eq(k_lines * d.m_block[: bits_for(config.accumulator_rows)]),
-                ]
-                m.next = "DISPATCH"
+                m.d.sync += checking.eq(checking + 1)
+                with m.If(checking == self.CHECK_CYCLES - 1):
+                    m.d.sync += checking.eq(0)
+                    m.next = "DISPATCH"
             with m.State("DISPATCH"):
-                self._dispatch(m, failures, block_lines, fault, slot)
+                self._dispatch(m, failures, fault, slot)
                 m.d.sync += [next_index.eq(next_index + 1), slot.eq(slot + 1)]
                 m.next = "IDLE"
 
         m.d.sync += self.in_flight_count.eq(self.in_flight_count + self.in_flight.valid - self.slot_release)
         return m
 
-    def _failures(self, reserved, too_wide):
-        """One bit per reason to reject but for the on-chip capacity, which takes a product."""
+    def _failures(self, block_lines, reserved, too_wide):
+        """One bit per reason to reject."""
         d = self.descriptor
         aligned = functools.reduce(operator.or_, (d[name] for name in ADDRESS_FIELDS))
         zero = (d.m == 0) | (d.k == 0) | (d.n == 0) | (d.batch == 0) | (d.m_block == 0)
@@ -169,30 +180,26 @@ class DescriptorFetch(wiring.Component):
             Reject.OPCODE: (d.opcode != OPCODE_GEMM) | reserved,
             Reject.ZERO_SIZE: zero,
             Reject.OVERFLOW_POSSIBLE: d.k > K_MAX,
-            Reject.CAPACITY: d.m_block > self._config.accumulator_rows,
+            Reject.CAPACITY: (d.m_block > self._config.accumulator_rows)
+            | (block_lines > self._config.a_buffer_lines),
             Reject.ALIGNMENT: aligned[: exact_log2(self._config.bus_bytes)].any(),
             Reject.PARAMETERS: (d.output == Output.INT8) & ~d.parameters,
             Reject.WIDTH: too_wide,
         }
         return Cat(reasons.get(reason, 0) for reason in Reject)
 
-    def _dispatch(self, m, failures, block_lines, fault, slot):
+    def _dispatch(self, m, failures, fault, slot):
         entry = self.in_flight.payload
-        rejects = Signal.like(failures)
         m.d.comb += [
-            rejects.eq(failures),
-            rejects[Reject.CAPACITY].eq(
-                failures[Reject.CAPACITY] | (block_lines > self._config.a_buffer_lines)
-            ),
             self.in_flight.valid.eq(1),
             entry.tag.eq(self.descriptor.tag),
             entry.interrupt.eq(self.descriptor.interrupt),
             entry.code.eq(Code.OK),
             entry.slot.eq(slot),
-            self.dispatch.eq(~fault & ~rejects.any()),
+            self.dispatch.eq(~fault & ~failures.any()),
         ]
         for reason in reversed(Reject):
-            with m.If(rejects[reason] & ~fault):
+            with m.If(failures[reason] & ~fault):
                 m.d.comb += [entry.code.eq(Code.REJECTED), entry.reason.eq(reason)]
         # What could not be read cannot be trusted: tell the driver whatever its flag was.
         with m.If(fault):

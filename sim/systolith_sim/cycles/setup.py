@@ -11,7 +11,9 @@ from systolith_hw.accumulators import AccumulatorBank
 from systolith_hw.array import SystolicArray, psum_latency, swap_to_load
 from systolith_hw.axi import BOUNDARY_BYTES
 from systolith_hw.config import PARAMETER_BYTES
+from systolith_hw.counters import CycleCounters
 from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES, BLayout, Output, Reject
+from systolith_hw.descriptor_fetch import DescriptorFetch
 from systolith_hw.epilogue import Epilogue
 from systolith_hw.queue import Queue
 from systolith_hw.read_dma import ReadDma
@@ -112,6 +114,8 @@ def _hardware(config):
         "outstanding": config.outstanding,
         "descriptor_slots": config.descriptor_slots,
         "queue": Queue.LATENCY,
+        "check": DescriptorFetch.CHECK_CYCLES,
+        "counters": CycleCounters.LATENCY,
         "read_dma": ReadDma.LATENCY,
         "load_to_ready": WeightFeeder.LATENCY + SystolicArray.LOAD_TO_SWAP - RowFeeder.LATENCY,
         "swap_to_load": swap_to_load(config.rows, config.columns),

@@ -46,7 +46,7 @@ def close(setup, queue, writes, completion, descriptors, available, results, cyc
     end = cycle
     if descriptors[number].runs:
         charged_until = _charge(queue, completion, results[number], cycle)
-        end = max(cycle, charged_until + setup.queue)
+        end = max(cycle, charged_until + setup.counters)
     write.offer_record(writes, end + 1, fetches.slot(setup, number) + setup.record_bytes)
     completion.writing = True
     completion.number += 1

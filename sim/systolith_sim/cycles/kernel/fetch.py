@@ -47,7 +47,7 @@ def slot(setup, number):
 def read(setup, queue, fetch, descriptors, available, cycle):
     """The last beat is on R in this cycle: collected, checked, dispatched."""
     number = fetch.dispatched
-    dispatched = cycle + setup.read_dma + 2
+    dispatched = cycle + setup.read_dma + 1 + setup.check
     fetch.dispatched_at[number & RING - 1] = dispatched
     fetch.dispatched += 1
     if fetch.dispatched < fetch.count:
