@@ -1,6 +1,6 @@
 """From accumulators to results: a pipeline of requantizer lanes and the parameters they use."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for, exact_log2
@@ -31,22 +31,43 @@ class RowTraits(data.StructLayout):
 
 
 class GroupTraits(data.StructLayout):
-    """What is to become of the results of some neighbouring columns of one row."""
+    """What is to become of the results of some neighbouring columns of one row.
+
+    ``position`` is where in its beat the group is, counted in groups; ``tail`` how many of its columns are
+    the row's, or 0 if all are.
+    """
 
     def __init__(self, config):
         super().__init__(
             {
-                "index": range(config.columns // config.epilogue_lanes),
+                "position": range(max(1, config.bus_bytes // config.epilogue_lanes)),
                 "row_end": 1,
                 "int8": 1,
-                "columns": bits_for(config.columns),
-                "offset": range(config.bus_bytes),
+                "tail": range(config.epilogue_lanes),
             }
         )
 
+    @staticmethod
+    def assign(config, traits, row, group, row_end):
+        """Say it of group number ``group`` of a row."""
+        tile_begin = Mux(
+            row.int8,
+            row.offset >> exact_log2(config.columns),
+            row.offset >> exact_log2(4 * config.columns),
+        )
+        return [
+            traits.position.eq(Cat(group, tile_begin)),
+            traits.row_end.eq(row_end),
+            traits.int8.eq(row.int8),
+            traits.tail.eq(Mux(row_end, row.columns[: exact_log2(config.epilogue_lanes)], 0)),
+        ]
+
 
 class GroupLayout(data.StructLayout):
-    """Results of some neighbouring columns of one row, and their traits."""
+    """Results of some neighbouring columns of one row, and their traits.
+
+    An int8 result is in every byte of its value, so that few bytes have to be moved into beats.
+    """
 
     def __init__(self, config):
         values = data.ArrayLayout(signed(ACCUMULATOR_BITS), config.epilogue_lanes)
@@ -163,13 +184,7 @@ class Epilogue(wiring.Component):
         # Beside the lanes: what the packer must know of each group.
         payload = queue.i.payload
         valid, traits = enter, Signal(GroupTraits(config))
-        m.d.comb += [
-            traits.index.eq(group),
-            traits.row_end.eq(row_end),
-            traits.int8.eq(row.int8),
-            traits.columns.eq(row.columns),
-            traits.offset.eq(row.offset),
-        ]
+        m.d.comb += GroupTraits.assign(config, traits, row, group, row_end)
         for number in range(1, self.SELECT_CYCLES + lanes.LATENCY + 1):
             next_valid = Signal(name=f"valid_{number}")
             next_traits = Signal.like(traits, name=f"traits_{number}", reset_less=True)

@@ -38,6 +38,7 @@ class Requantizer(wiring.Component):
     parameters : Parameters
     int8, relu : 1
     result : signed(32)
+        An int8 result is in each of its bytes.
 
     Latency
     -------
@@ -106,7 +107,7 @@ class Requantizer(wiring.Component):
             m.d.sync += self.result.eq(
                 Mux(
                     int8[3],
-                    _rounded_int8(doubled, relu=relu[3]),
+                    _rounded_int8(doubled, relu=relu[3])[:8].replicate(4),
                     _clamped_int32(plain_3, relu=relu[3]),
                 )
             )

@@ -54,11 +54,13 @@ def test_sim_random(name, idle, stall):
             "parameters": int8 or rng.randrange(2),
             "columns": rng.choice([columns, rng.randint(1, columns)]),
         }
+        tile_bytes = columns * (1 if int8 else 4)
+        offset = tile_bytes * rng.randrange(8) % config.bus_bytes
         rows = [
             common
             | {
                 "half": len(tiles) % 2,
-                "offset": rng.randrange(config.bus_bytes),
+                "offset": offset,
                 "tile_end": 0,
                 "values": [rng.randint(*INT32) >> rng.choice([0, 8, 16, 24]) for _ in range(columns)],
             }
@@ -109,15 +111,18 @@ def test_sim_random(name, idle, stall):
                 groups = -(-row["columns"] // lane_count)
                 for index in range(groups):
                     group = await accept(ctx, dut.groups, rng=sink, stall=stall)
-                    assert group["index"] == index
-                    assert group["row_end"] == (index == groups - 1)
-                    for field in ("int8", "columns", "offset"):
-                        assert group[field] == row[field]
+                    row_end = index == groups - 1
+                    begin = row["offset"] // (lane_count * (1 if row["int8"] else 4))
+                    assert group["position"] == (begin + index) % max(1, config.bus_bytes // lane_count)
+                    assert group["row_end"] == row_end
+                    assert group["int8"] == row["int8"]
+                    assert group["tail"] == (row["columns"] % lane_count if row_end else 0)
                     for lane in range(lane_count):
                         column = index * lane_count + lane
-                        assert group["values"][lane] == expected(
-                            row["values"][column], row, parameters[column]
-                        ), (row, parameters[column])
+                        value = expected(row["values"][column], row, parameters[column])
+                        if row["int8"]:
+                            value = signed(value % 256 * 0x01010101, 32)
+                        assert group["values"][lane] == value, (row, parameters[column])
         for _ in range(10):
             assert not (await ctx.tick().sample(dut.groups.valid))[-1]
 

@@ -24,14 +24,16 @@ def groups(rows, config):
     lanes = config.epilogue_lanes
     for values, int8, columns, offset in rows:
         count = -(-columns // lanes)
+        begin = offset // (lanes * (1 if int8 else 4))
         for index in range(count):
+            group = values[index * lanes : (index + 1) * lanes]
+            row_end = index == count - 1
             yield {
-                "values": values[index * lanes : (index + 1) * lanes],
-                "index": index,
-                "row_end": index == count - 1,
+                "values": [value % 256 * 0x01010101 for value in group] if int8 else group,
+                "position": (begin + index) % max(1, config.bus_bytes // lanes),
+                "row_end": row_end,
                 "int8": int8,
-                "columns": columns,
-                "offset": offset,
+                "tail": columns % lanes if row_end else 0,
             }
 
 
@@ -68,19 +70,32 @@ def test_sim_random(columns, lane_count, bits, idle, stall):
 
 
 @pytest.mark.parametrize("int8", [0, 1])
-def test_sim_throughput(int8):
-    """Rows that fill whole beats leave no gap, and come one cycle after their last group."""
-    config = small_config(columns=4, axi_data_bits=32)
+@pytest.mark.parametrize(("lanes", "bits"), [(4, 32), (1, 32), (4, 64), (2, 128)])
+def test_sim_throughput(int8, lanes, bits):
+    """Groups wait for nothing but the beats that they make, a cycle after they complete them."""
+    config = small_config(columns=4, epilogue_lanes=lanes, axi_data_bits=bits)
     dut = RowPacker(config)
-    row_beats = 1 if int8 else 4
+    rows = [([1, 2, 3, 4], int8, 4, 0)] * 5
+    waiting = list(groups(rows, config))
+    group_bytes = lanes * (1 if int8 else 4)
 
     async def bench(ctx):
+        collected = left = 0
         ctx.set(dut.beats.ready, 1)
         ctx.set(dut.groups.valid, 1)
-        ctx.set(dut.groups.payload, {"row_end": 1, "int8": int8, "columns": 4, "values": [1, 2, 3, 4]})
-        for cycle in range(5 * row_beats):
-            assert ctx.get(dut.groups.ready) == (cycle % row_beats == 0)
-            assert ctx.get(dut.beats.valid) == (cycle > 0)
-            await ctx.tick()
+        for group in waiting:
+            ctx.set(dut.groups.payload, group)
+            while True:
+                ready, valid = ctx.get(dut.groups.ready), ctx.get(dut.beats.valid)
+                assert valid == (left > 0)
+                assert ready == (left <= 1)
+                await ctx.tick()
+                left = max(0, left - 1)
+                if ready:
+                    break
+            collected += group_bytes
+            if collected >= bits // 8 or group["row_end"]:
+                left = -(-collected // (bits // 8))
+                collected = 0
 
     simulate(dut, bench)

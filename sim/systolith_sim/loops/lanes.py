@@ -63,7 +63,8 @@ module {MODULE} (
           doubled = (biased * longint'(parameters[64*i+32+:16]) * 2) >>> parameters[64*i+48+:6];
           biased = (doubled + 1) >>> 1;
         end
-        result_1[i] = 32'(biased < low ? low : biased > high ? high : biased);
+        biased = biased < low ? low : biased > high ? high : biased;
+        result_1[i] = int8 ? {{4{{biased[7:0]}}}} : 32'(biased);
       end
     end
     valids = rst ? 0 : {{valids[1:0], valid}};

@@ -108,7 +108,8 @@ def _grant_writes(setup, state, words, snapshots, at_read, at_end):
     row_limit = limit if ended.writing or ended.number == state.fetch.dispatched else at_end
     released, finished = tiles.count.released, queue.stored
     while True:
-        sent = write.grant(setup, queue, writes, state.store, write.next_grant(setup, writes, state.store))
+        cycle = write.next_grant(setup, writes, state.store)
+        sent = write.grant(setup, queue, tiles, writes, state.store, cycle)
         if sent != NEVER:
             return sent
         store.settle(setup, queue, tiles, state.store)

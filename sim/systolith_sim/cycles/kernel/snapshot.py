@@ -78,6 +78,7 @@ def take_row(setup, state, words, snapshots, slot):
         _time(snapshots, words[index])
     _put(snapshots, store.entering)
     _put(snapshots, store.group)
+    _put(snapshots, store.held)
     _put_store(setup, state, snapshots)
     for fifo in (writes.data, writes.responses):
         _put_fifo(fifo, snapshots)
@@ -151,22 +152,19 @@ def _put_store(setup, state, snapshots):
     store = state.store
     count, at = store.count, store.at
     _put(snapshots, count.accepted - count.granted)
-    _put(snapshots, count.accepted - count.packed)
-    _put(snapshots, count.accepted - count.sent)
-    _put(snapshots, count.entries - count.packed_entries)
+    _put(snapshots, count.entries - count.popped)
     for row in range(max(0, count.accepted - setup.write_queue), count.accepted):
         place = row & stores.RING - 1
         _time(snapshots, at.accepted[place])
         _time(snapshots, at.granted[place] if row < count.granted else ALWAYS)
         waits = row >= count.granted
-        _time(snapshots, at.packed[place] if waits and row < count.packed else ALWAYS)
         _put(snapshots, store.beats[place] if waits else 0)
         _put(snapshots, store.end[place] if waits else 0)
-    for entry in range(max(0, count.packed_entries - setup.epilogue_places), count.entries):
+    for entry in range(max(0, count.popped - setup.epilogue_places), count.entries):
         place = entry & stores.RING - 1
-        waits = entry >= count.packed_entries
+        waits = entry >= count.popped
         _time(snapshots, at.entered[place] if waits else at.popped[place])
-        _put(snapshots, store.row_end[place] if waits else 0)
+        _put(snapshots, store.completes[place] if waits else 0)
 
 
 @jit

@@ -10,20 +10,21 @@ RING = 64
 """Rows, and groups of a row, that are remembered; more than can be under way."""
 
 STORE = fields(
-    "job active entering row group rows groups row_address row_stride row_beats",
-    count=fields("tile accepted granted packed sent entries packed_entries"),
+    "job active entering row group rows groups group_bytes row_address row_stride row_beats completed held",
+    count=fields("tile accepted granted entries popped"),
     at=fields(
         "job_ready next entered_last granted_last popped_last sent_last",
-        **dict.fromkeys(("accepted", "granted", "packed", "entered", "popped"), (np.int64, RING)),
+        **dict.fromkeys(("accepted", "granted", "entered", "popped"), (np.int64, RING)),
     ),
     nest=NEST,
-    **dict.fromkeys(("address", "beats", "end", "row_end"), (np.int64, RING)),
+    **dict.fromkeys(("address", "beats", "end", "completes"), (np.int64, RING)),
 )
 """Where the store is: jobs accepted, the next row of the tile and the group of the row, how many there are,
-what is written of a row; tiles begun; rows accepted, granted by the write DMA, packed and sent; groups that
-entered the lanes and that the packer took; when: the next job may be accepted, the next row, and the latest
-of each; of every row, when it came how far and what is written; of every group, when it came how far and
-whether it is its row's last."""
+and how large; what is written of a row, how many beats of it are complete when its groups so far are packed;
+complete beats in the packer; tiles begun; rows accepted and granted by the write DMA; groups that entered the
+lanes and that the packer took; when: the next job may be accepted, the next row, and the latest of each; of
+every row, when it came how far and what is written; of every group, when it came how far and how many beats
+it completes."""
 
 
 @jit
@@ -41,20 +42,27 @@ def offered(setup, store):
 
 
 @inlined
-def grant(setup, store, cycle):
-    """The write DMA takes a row; when its first beat is there at the earliest."""
-    _pack_known(setup, store)
-    row = store.count.granted & RING - 1
-    store.at.granted[row] = store.at.granted_last = cycle
+def grant(store, cycle):
+    """The write DMA takes a row."""
+    store.at.granted[store.count.granted & RING - 1] = store.at.granted_last = cycle
     store.count.granted += 1
-    return store.at.packed[row] + 1
 
 
 @inlined
-def sent(store, cycle):
-    """The last beat of the row granted last is sent in this cycle."""
+def complete(setup, done, store):
+    """When the next beats of the rows granted are there at the earliest; ``held`` says how many."""
+    _pack(setup, store)
+    while store.held == 0:
+        _enter(setup, done, store)
+        _pack(setup, store)
+    return store.at.popped_last + 1
+
+
+@inlined
+def send(store, beats, cycle):
+    """So many of these beats are sent, the last in this cycle."""
+    store.held -= beats
     store.at.sent_last = cycle
-    store.count.sent += 1
 
 
 @jit
@@ -100,7 +108,7 @@ def _accept(setup, queue, done, store):
     store.at.next = cycle + 1
     store.at.entered_last = cycle
     store.entering = True
-    store.group = 0
+    store.group = store.completed = 0
     store.row_address += store.row_stride
     store.row += 1
     if last_row:
@@ -133,6 +141,7 @@ def _begin_tile(setup, queue, done, store):
     matrix = descriptor.d_address + at.batch * descriptor.d_batch_stride
     store.rows = nest.m_rows(at)
     store.groups = ceil_div(columns, setup.epilogue_lanes)
+    store.group_bytes = setup.epilogue_lanes * descriptor.result_bytes
     store.row_address = matrix + at.m * descriptor.d_stride + row_begin
     store.row_stride = descriptor.d_stride
     store.row_beats = units(columns * descriptor.result_bytes, setup.bus_log2)
@@ -143,9 +152,9 @@ def _begin_tile(setup, queue, done, store):
 @inlined
 def _enter(setup, done, store):
     """The next group of the row enters the lanes."""
-    _pack_known(setup, store)
+    _pack(setup, store)
     places = setup.epilogue_places
-    if store.count.entries - store.count.packed_entries >= places:
+    if store.count.entries - store.count.popped >= places:
         return False
     place = ALWAYS
     if store.count.entries >= places:
@@ -153,9 +162,11 @@ def _enter(setup, done, store):
     store.at.entered_last = max(store.at.entered_last + 1, place)
     store.group += 1
     row_end = store.group == store.groups
+    completed = store.row_beats if row_end else store.group * store.group_bytes >> setup.bus_log2
     entry = store.count.entries & RING - 1
     store.at.entered[entry] = store.at.entered_last
-    store.row_end[entry] = row_end
+    store.completes[entry] = completed - store.completed
+    store.completed = completed
     store.count.entries += 1
     if row_end:
         store.entering = False
@@ -165,16 +176,11 @@ def _enter(setup, done, store):
 
 
 @inlined
-def _pack_known(setup, store):
-    """Note when the packer takes the groups that have entered, as far as that is known."""
-    while store.count.packed_entries < store.count.entries:
-        entry = store.count.packed_entries & RING - 1
+def _pack(setup, store):
+    """Note when the packer takes groups, up to the first whose beats are not known to be sent."""
+    while store.held == 0 and store.count.popped < store.count.entries:
+        entry = store.count.popped & RING - 1
         cycle = max(store.at.entered[entry] + setup.lanes + setup.queue, store.at.popped_last + 1)
-        if store.row_end[entry]:
-            if store.count.packed > store.count.sent:
-                return
-            cycle = max(cycle, store.at.sent_last)
-            store.at.packed[store.count.packed & RING - 1] = cycle
-            store.count.packed += 1
-        store.at.popped[entry] = store.at.popped_last = cycle
-        store.count.packed_entries += 1
+        store.at.popped[entry] = store.at.popped_last = max(cycle, store.at.sent_last)
+        store.held = store.completes[entry]
+        store.count.popped += 1

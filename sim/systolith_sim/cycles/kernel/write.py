@@ -45,38 +45,55 @@ def next_grant(setup, writes, store):
 
 
 @jit
-def grant(setup, queue, writes, store, cycle):
+def grant(setup, queue, done, writes, store, cycle):
     """Grant it; the cycle of its last beat if it was a record, ``NEVER`` otherwise."""
     if writes.at.record <= cycle:
         writes.at.record = NEVER
         beats = setup.record_bytes >> setup.bus_log2
-        return _write(setup, writes, cycle, writes.record_address, beats, cycle)
+        return _write(setup, done, writes, store, cycle, writes.record_address, beats, True)
     row = store.count.granted & stores.RING - 1
-    ready = stores.grant(setup, store, cycle)
-    stores.sent(store, _write(setup, writes, cycle, store.address[row], store.beats[row], ready))
+    stores.grant(store, cycle)
+    _write(setup, done, writes, store, cycle, store.address[row], store.beats[row], False)
     if store.end[row]:
         queue.ring[queue.stored & jobs.RING - 1].stored = writes.at.response + 2
         queue.stored += 1
     return NEVER
 
 
-@inlined
-def _write(setup, writes, cycle, address, beats, ready):
-    """Write beats, of which the first is there at ``ready``; the cycle of the last."""
+@jit
+def _write(setup, done, writes, store, cycle, address, beats, is_record):
+    """Write a record, or a row; the cycle of the last beat."""
     first = first_burst(setup, address, beats)
     splitter.last(writes.splitter, splitter.load(writes.splitter, cycle))
-    end = _burst(setup, writes, first, ready)
-    return _burst(setup, writes, beats - first, ready) if first < beats else end
+    end = _burst(setup, done, writes, store, first, is_record)
+    return _burst(setup, done, writes, store, beats - first, is_record) if first < beats else end
 
 
-@inlined
-def _burst(setup, writes, beats, ready):
+@jit
+def _burst(setup, done, writes, store, beats, is_record):
     data, responses = writes.data, writes.responses
     cycle = max(writes.splitter.at.last + 1, fifo.writable(data), fifo.writable(responses))
     splitter.last(writes.splitter, cycle)
-    end = transfer(writes.channel, max(ready, fifo.write(data, cycle)), beats)
+    ready = fifo.write(data, cycle)
+    if is_record:
+        end = transfer(writes.channel, ready, beats)
+    else:
+        end = _send(setup, done, writes, store, ready, beats)
     fifo.pop(data, end)
     fifo.write(responses, cycle)
     writes.at.response = max(end + setup.write_latency, writes.at.response + 1)
     fifo.pop(responses, writes.at.response + 1)
+    return end
+
+
+@inlined
+def _send(setup, done, writes, store, ready, beats):
+    """Send beats of the row as the packer completes them, from ``ready`` on; the cycle of the last."""
+    end = ready
+    while beats:
+        ready = max(ready, stores.complete(setup, done, store))
+        count = min(beats, store.held)
+        end = transfer(writes.channel, ready, count)
+        stores.send(store, count, end)
+        beats -= count
     return end
