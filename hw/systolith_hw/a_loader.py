@@ -1,6 +1,6 @@
 """Fetches A ahead of the array: every block of rows once, a group of lines along K at a time."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for, exact_log2
@@ -57,7 +57,7 @@ class ALoader(wiring.Component):
         m = Module()
         config = self._config
         group = config.burst_lines * config.line_bytes
-        m.submodules.loop = loop = TileLoop(config, max_k_step=group)
+        m.submodules.loop = loop = TileLoop(config, k_steps=(group,), over_n=False)
         m.submodules.panels = loader = PanelLoader(
             config, depth=config.a_buffer_lines, target=Target.A_BUFFER
         )
@@ -74,32 +74,28 @@ class ALoader(wiring.Component):
         active = Signal()
         m.d.comb += self.busy.eq(active | ~loader.idle)
         m.d.comb += [
-            loop.k_step.eq(group),
             loop.dimensions.m.eq(self.jobs.payload.m),
             loop.dimensions.k.eq(self.jobs.payload.k),
-            loop.dimensions.n.eq(1),
             loop.dimensions.batch.eq(self.jobs.payload.batch),
             loop.dimensions.m_block.eq(self.jobs.payload.m_block),
         ]
 
         batch_address = Signal.like(job.a_address)
         block_address = Signal.like(job.a_address)
-        block = Signal.like(self.order.block)
         panel = loader.panels.payload
         m.d.comb += [
             panel.address.eq(block_address + loop.k_position),
             panel.stride.eq(job.a_stride),
             panel.rows.eq(loop.m_rows),
-            panel.lines.eq((loop.k_depth + config.line_bytes - 1) >> exact_log2(config.line_bytes)),
-            panel.beats.eq((loop.k_depth + config.bus_bytes - 1) >> exact_log2(config.bus_bytes)),
-            panel.order.line.eq(loop.k_position >> exact_log2(config.line_bytes)),
-            panel.order.block.eq(block),
+            panel.line_end.eq(loop.k_end >> exact_log2(config.line_bytes)),
+            panel.beats.eq((loop.k_end >> exact_log2(config.bus_bytes)) + 1),
+            panel.line.eq(loop.k_position >> exact_log2(config.line_bytes)),
+            panel.begins_block.eq(loop.first_k),
             panel.slot.eq(job.slot),
         ]
 
-        # The next block of the same matrix starts where the walk over this one ends.
+        # The next block of the same matrix starts where the walk over the first group of this one ends.
         await_address = Signal()
-        last_group = Signal.like(loop.k_position)
 
         m.d.comb += [
             loader.panels.valid.eq(active & ~await_address),
@@ -107,24 +103,18 @@ class ALoader(wiring.Component):
             self.jobs.ready.eq(~active),
             loop.load.eq(self.jobs.valid & self.jobs.ready),
         ]
+        first_address = Signal.like(batch_address)
+        m.d.comb += first_address.eq(
+            Mux(active, batch_address + job.a_batch_stride, self.jobs.payload.a_address)
+        )
         with m.If(loop.advance & loop.last_k):
-            m.d.sync += block.eq(block + 1)
-            with m.If(loop.last):
-                m.d.sync += active.eq(0)
-            with m.Elif(loop.last_m):
-                m.d.sync += [
-                    batch_address.eq(batch_address + job.a_batch_stride),
-                    block_address.eq(batch_address + job.a_batch_stride),
-                ]
-            with m.Else():
-                m.d.sync += [await_address.eq(1), last_group.eq(loop.k_position)]
+            m.d.sync += [active.eq(~loop.last), await_address.eq(~loop.last_m)]
         with m.If(await_address & loader.idle):
-            m.d.sync += [await_address.eq(0), block_address.eq(loader.end_address - last_group)]
+            m.d.sync += await_address.eq(0)
         with m.If(loop.load):
-            m.d.sync += [
-                active.eq(1),
-                job.eq(self.jobs.payload),
-                batch_address.eq(self.jobs.payload.a_address),
-                block_address.eq(self.jobs.payload.a_address),
-            ]
+            m.d.sync += [active.eq(1), job.eq(self.jobs.payload)]
+        with m.If(~active | (loop.advance & loop.last_k & loop.last_m)):
+            m.d.sync += [batch_address.eq(first_address), block_address.eq(first_address)]
+        with m.Elif(await_address):
+            m.d.sync += block_address.eq(loader.end_address)
         return m

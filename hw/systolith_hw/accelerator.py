@@ -248,6 +248,7 @@ class Accelerator(wiring.Component):
             weights.read_data.eq(self.b_buffer.read_data),
             rows.read_data.eq(self.a_buffer.read_data),
             passes.weights_ready.eq(weights.ready),
+            passes.weight_tile.eq(weights.tile),
             weights.swap.eq(passes.swap),
             rows.swap.eq(passes.swap),
             rows.k_part.eq(passes.k_part),
@@ -268,6 +269,9 @@ class Accelerator(wiring.Component):
         connect(m, epilogue.groups, self.row_packer.groups)
         connect(m, self.row_packer.beats, dma.row_beats)
         m.d.comb += [
+            store.tile.eq(self.pass_sequencer.result_tile),
+            store.tile_end.eq(self.pass_sequencer.access.tile_end),
+            store.tile_half.eq(self.pass_sequencer.access.half),
             store.tile_done.eq(self.accumulators.tile_done),
             self.accumulators.read_enable.eq(epilogue.rows.valid & epilogue.rows.ready),
             self.accumulators.read_half.eq(epilogue.rows.payload.half),

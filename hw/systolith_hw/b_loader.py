@@ -1,6 +1,6 @@
 """Streams B and the epilogue parameters: one tile after the other, in the order of their use."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for, exact_log2
@@ -63,7 +63,7 @@ class BLoader(wiring.Component):
         m = Module()
         config = self._config
         group = config.burst_lines * config.line_bytes
-        m.submodules.loop = loop = TileLoop(config, max_k_step=max(group, config.rows))
+        m.submodules.loop = loop = TileLoop(config, k_steps=(config.rows, group))
         m.submodules.panels = loader = PanelLoader(
             config, depth=config.b_buffer_lines, target=Target.B_BUFFER
         )
@@ -78,13 +78,13 @@ class BLoader(wiring.Component):
 
         job = Signal(self.job_layout(config))
         active = Signal()
-        m.d.comb += self.busy.eq(active | ~loader.idle)
         by_column = Signal()
         begins_by_column = Signal()
         m.d.comb += [
+            self.busy.eq(active | ~loader.idle),
             by_column.eq(job.b_layout == BLayout.NK),
             begins_by_column.eq(Mux(active, job.b_layout, self.jobs.payload.b_layout) == BLayout.NK),
-            loop.k_step.eq(Mux(begins_by_column, group, config.rows)),
+            loop.k_step.eq(begins_by_column),
             loop.dimensions.m.eq(self.jobs.payload.m),
             loop.dimensions.k.eq(self.jobs.payload.k),
             loop.dimensions.n.eq(self.jobs.payload.n),
@@ -95,54 +95,69 @@ class BLoader(wiring.Component):
         parameters_sent = Signal()
         send_parameters = Signal()
         batch_address = Signal.like(job.b_address)
-        n_offset = Signal.like(job.b_address)
-        k_offset = Signal.like(job.b_address)
-        block = Signal.like(self.order.block)
+        offset = Signal.like(job.b_address)
 
         panel = loader.panels.payload
-        row_bytes = Signal(range(max(group, config.parameter_lines * config.line_bytes) + 1))
+        bus_log2 = exact_log2(config.bus_bytes)
         line_log2 = exact_log2(config.line_bytes)
         m.d.comb += [
             send_parameters.eq(job.parameters & loop.first_k & ~parameters_sent),
             panel.stride.eq(job.b_stride),
-            panel.beats.eq((row_bytes + config.bus_bytes - 1) >> exact_log2(config.bus_bytes)),
-            panel.order.line.eq(loop.k_position >> line_log2),
-            panel.order.later_sweep.eq(~loop.first_n),
-            panel.order.block.eq(block),
+            panel.line.eq(loop.k_position >> line_log2),
+            panel.later_sweep.eq(~loop.first_n),
+            panel.begins_block.eq(loop.first_k & loop.first_n & ~parameters_sent),
             panel.slot.eq(job.slot),
         ]
         with m.If(send_parameters):
-            offset, in_set = _split(
-                loop.n_position * PARAMETER_BYTES, config.parameter_lines * config.line_bytes
-            )
             m.d.comb += [
-                panel.address.eq(job.parameter_address + offset),
                 panel.rows.eq(1),
-                panel.lines.eq(config.parameter_lines),
-                row_bytes.eq(
-                    _sum_at_most(
-                        loop.n_left << exact_log2(PARAMETER_BYTES),
-                        in_set,
-                        config.parameter_lines * config.line_bytes,
-                    )
-                ),
+                panel.line_end.eq(config.parameter_lines - 1),
+                panel.beats.eq((self._parameters_end(loop) >> bus_log2) + 1),
             ]
         with m.Elif(by_column):
             m.d.comb += [
-                panel.address.eq(batch_address + n_offset + k_offset),
-                panel.rows.eq(loop.n_columns),
-                panel.lines.eq((loop.k_depth + config.line_bytes - 1) >> line_log2),
-                row_bytes.eq(loop.k_depth),
+                panel.rows.eq(loop.n_end + 1),
+                panel.line_end.eq(loop.k_end >> line_log2),
+                panel.beats.eq((loop.k_end >> bus_log2) + 1),
             ]
         with m.Else():
-            # Only the beats that hold the tile's columns, from the line's start on.
-            offset, in_beat = _split(loop.n_position, max(config.bus_bytes, config.columns))
+            # Only the beats that hold the tile's columns.
             m.d.comb += [
-                panel.address.eq(batch_address + offset + k_offset),
-                panel.rows.eq(loop.k_depth),
-                panel.lines.eq(1),
-                row_bytes.eq(_sum_at_most(loop.n_left, in_beat, max(config.bus_bytes, config.columns))),
+                panel.rows.eq(loop.k_end[: exact_log2(config.rows)] + 1),
+                panel.line_end.eq(0),
+                panel.beats.eq((loop.n_end >> bus_log2) + 1),
             ]
+
+        # Beats begin at multiples of their size, parameters at a line or at all of a tile.
+        start = Signal.like(job.b_address)
+        offset_in_start = Signal.like(job.b_address)
+        parameter_bits = exact_log2(max(PARAMETER_BYTES * config.columns, config.line_bytes))
+        parameters_offset = loop.n_position << exact_log2(PARAMETER_BYTES)
+        m.d.comb += [
+            start.eq(Mux(send_parameters, job.parameter_address, batch_address)),
+            offset_in_start.eq(
+                Mux(
+                    send_parameters,
+                    (parameters_offset >> parameter_bits) << parameter_bits,
+                    (offset >> bus_log2) << bus_log2,
+                )
+            ),
+            panel.address.eq(start + offset_in_start),
+        ]
+
+        # Of the tile's first panel, and of the panel; a step along N or K goes on from there.
+        tile_offset = Signal.like(job.b_address)
+        next_offset = Signal.like(job.b_address)
+        step = Signal.like(job.b_address)
+        first_address = Signal.like(batch_address)
+        with m.If(loop.last_k):
+            m.d.comb += step.eq(Mux(by_column, job.b_stride << exact_log2(config.columns), config.columns))
+        with m.Else():
+            m.d.comb += step.eq(Mux(by_column, group, job.b_stride << exact_log2(config.rows)))
+        m.d.comb += [
+            next_offset.eq(Mux(loop.last_k, tile_offset, offset) + step),
+            first_address.eq(Mux(active, batch_address + job.b_batch_stride, self.jobs.payload.b_address)),
+        ]
 
         accepted = Signal()
         m.d.comb += [
@@ -154,40 +169,27 @@ class BLoader(wiring.Component):
         ]
         with m.If(accepted & send_parameters):
             m.d.sync += parameters_sent.eq(1)
+        with m.Elif(loop.advance & loop.last_k):
+            m.d.sync += parameters_sent.eq(0)
         with m.If(loop.advance):
-            m.d.sync += k_offset.eq(k_offset + Mux(by_column, group, job.b_stride << exact_log2(config.rows)))
+            m.d.sync += offset.eq(next_offset)
             with m.If(loop.last_k):
-                m.d.sync += [
-                    parameters_sent.eq(0),
-                    k_offset.eq(0),
-                    n_offset.eq(n_offset + (job.b_stride << exact_log2(config.columns))),
-                ]
+                m.d.sync += tile_offset.eq(next_offset)
                 with m.If(loop.last_n):
-                    m.d.sync += [n_offset.eq(0), block.eq(block + 1)]
-                    with m.If(loop.last_m):
-                        m.d.sync += batch_address.eq(batch_address + job.b_batch_stride)
-            with m.If(loop.last):
-                m.d.sync += active.eq(0)
+                    m.d.sync += [offset.eq(0), tile_offset.eq(0)]
+        with m.If(~active | (loop.advance & loop.last_k & loop.last_n & loop.last_m)):
+            m.d.sync += batch_address.eq(first_address)
         with m.If(loop.load):
-            m.d.sync += [
-                active.eq(1),
-                job.eq(self.jobs.payload),
-                batch_address.eq(self.jobs.payload.b_address),
-                parameters_sent.eq(0),
-                n_offset.eq(0),
-                k_offset.eq(0),
-            ]
+            m.d.sync += [active.eq(1), job.eq(self.jobs.payload)]
+        with m.Elif(loop.advance & loop.last):
+            m.d.sync += active.eq(0)
         return m
 
-
-def _split(value, modulus):
-    """``value`` rounded down to a multiple of a power of two, and the rest."""
-    bits = exact_log2(modulus)
-    return (value >> bits) << bits, value[:bits]
-
-
-def _sum_at_most(value, rest, limit):
-    """The sum of a value and what is less than a power of two, at most that power."""
-    bits = exact_log2(limit)
-    low = value[: bits + 1] + rest
-    return Mux(value[bits + 1 :].any() | (low > limit), limit, low[: bits + 1])
+    def _parameters_end(self, loop):
+        """The last byte that is needed of the lines in which a tile's parameters lie."""
+        end = loop.n_end
+        if self._config.parameter_sets_per_line > 1:
+            bits = exact_log2(self._config.line_bytes // PARAMETER_BYTES)
+            final, position = loop.n_final, loop.n_position
+            end = final[:bits] | (final[bits:] != position[bits:]).replicate(bits)
+        return Cat(Const(-1, exact_log2(PARAMETER_BYTES)), end)

@@ -1,9 +1,9 @@
 """The loop nest over a GEMM's tiles, which every unit walks at its own pace."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for
+from amaranth.utils import bits_for, exact_log2
 
 from .messages import Dimensions, field_shape
 
@@ -16,55 +16,58 @@ class TileLoop(wiring.Component):
     Parameters
     ----------
     config : ArrayConfig
-    max_k_step : int
-        Largest value of ``k_step``.
+    k_steps : tuple of int
+        Lengths that a step along K may have, powers of two.
+    over_n : bool
+        Clear: there is no loop over tiles of N.
 
     Members
     -------
     load : 1
         Begin a nest over ``dimensions``; the first iteration is there in the next cycle.
     dimensions : Dimensions
+    k_step : range(len(k_steps))
+        Which length a step along K has; with ``load`` in the nest that begins.
     advance : 1
         Go on to the next iteration.
-    k_step : range(max_k_step + 1)
-        Length of a step along K; with ``load`` that of the nest that begins.
     m_rows : range(accumulator_rows + 1)
         Rows of this block of M.
-    single_row : 1
-        They are one.
-    n_columns : range(columns + 1)
-        Columns of this tile of N.
-    k_depth : range(max_k_step + 1)
-        Length of this step along K.
-    k_left, n_left
-        Elements left, this iteration's included.
+    m_end : range(accumulator_rows)
+        The last of them.
+    n_end : range(columns)
+        The last column of this tile of N, counted in the tile.
+    k_end : range(max(k_steps))
+        The last element of this step along K, counted in the step: as many low bits as the step has.
     k_position, n_position
         Elements before this iteration's.
+    n_final
+        The last element along N.
     first_k, first_n : 1
     last_k, last_n, last_m, last : 1
         This iteration is the last along K, N, M, or of all.
     """
 
-    def __init__(self, config, *, max_k_step):
+    def __init__(self, config, *, k_steps, over_n=True):
         self._config = config
+        self._k_steps = k_steps
+        self._over_n = over_n
         super().__init__(
             {
                 "load": In(1),
                 "dimensions": In(Dimensions(config)),
+                "k_step": In(range(len(k_steps))),
                 "advance": In(1),
-                "k_step": In(bits_for(max_k_step)),
                 "m_rows": Out(bits_for(config.accumulator_rows)),
-                "single_row": Out(1),
-                "n_columns": Out(bits_for(config.columns)),
-                "k_depth": Out(bits_for(max_k_step)),
-                "k_left": Out(field_shape(config, "k")),
-                "n_left": Out(field_shape(config, "n")),
+                "m_end": Out(range(config.accumulator_rows)),
+                "n_end": Out(range(config.columns)),
+                "k_end": Out(range(max(k_steps))),
                 "k_position": Out(field_shape(config, "k")),
                 "n_position": Out(field_shape(config, "n")),
-                "first_k": Out(1),
-                "first_n": Out(1),
-                "last_k": Out(1),
-                "last_n": Out(1),
+                "n_final": Out(field_shape(config, "n")),
+                "first_k": Out(1, init=1),
+                "first_n": Out(1, init=1),
+                "last_k": Out(1, init=1),
+                "last_n": Out(1, init=1),
                 "last_m": Out(1),
                 "last": Out(1),
             }
@@ -72,88 +75,86 @@ class TileLoop(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        d = Signal(self.dimensions.shape())
-        k_left = Signal.like(d.k)
-        n_left = Signal.like(d.n)
-        m_left = Signal.like(d.m)
-        batch_left = Signal.like(d.batch)
-        k_position = Signal.like(d.k)
-        n_position = Signal.like(d.n)
-        columns = self._config.columns
-
-        # Whether an iteration is the first or the last is known a cycle ahead, from what is left then.
-        first_k, first_n = Signal(init=1), Signal(init=1)
-        last_k, last_n, last_m, last_batch = Signal(init=1), Signal(init=1), Signal(init=1), Signal()
-        single_k, single_n, single_m = Signal(), Signal(), Signal()
-        narrow_block, single_row, first_single_row = Signal(), Signal(), Signal()
-
-        with m.If(self.load):
-            m.d.sync += [
-                d.eq(self.dimensions),
-                k_left.eq(self.dimensions.k),
-                n_left.eq(self.dimensions.n),
-                m_left.eq(self.dimensions.m),
-                batch_left.eq(self.dimensions.batch),
-                k_position.eq(0),
-                n_position.eq(0),
-                Cat(first_k, first_n).eq(-1),
-                last_batch.eq(self.dimensions.batch == 1),
-                narrow_block.eq(self.dimensions.m_block == 1),
-                Cat(single_row, first_single_row).eq(
-                    ((self.dimensions.m == 1) | (self.dimensions.m_block == 1)).replicate(2)
-                ),
-            ]
-            for last, single, size, step in (
-                (last_k, single_k, self.dimensions.k, self.k_step),
-                (last_n, single_n, self.dimensions.n, columns),
-                (last_m, single_m, self.dimensions.m, self.dimensions.m_block),
-            ):
-                m.d.sync += Cat(last, single).eq((size <= step).replicate(2))
-        with m.Elif(self.advance):
-            m.d.sync += [
-                k_left.eq(k_left - self.k_step),
-                k_position.eq(k_position + self.k_step),
-                first_k.eq(0),
-                last_k.eq(k_left <= self.k_step << 1),
-            ]
-            with m.If(last_k):
-                m.d.sync += [k_left.eq(d.k), k_position.eq(0), first_k.eq(1), last_k.eq(single_k)]
-                m.d.sync += [
-                    n_left.eq(n_left - columns),
-                    n_position.eq(n_position + columns),
-                    first_n.eq(0),
-                    last_n.eq(n_left <= columns << 1),
-                ]
-                with m.If(last_n):
-                    m.d.sync += [n_left.eq(d.n), n_position.eq(0), first_n.eq(1), last_n.eq(single_n)]
-                    m.d.sync += [
-                        m_left.eq(m_left - d.m_block),
-                        last_m.eq(m_left <= d.m_block << 1),
-                        single_row.eq(narrow_block | (m_left == d.m_block + 1)),
-                    ]
-                    with m.If(last_m):
-                        m.d.sync += [
-                            m_left.eq(d.m),
-                            last_m.eq(single_m),
-                            single_row.eq(first_single_row),
-                            batch_left.eq(batch_left - 1),
-                            last_batch.eq(batch_left == 2),
-                        ]
-
+        end_of_n = Signal()
+        last_batch = Signal()
         m.d.comb += [
-            self.m_rows.eq(Mux(self.last_m, m_left, d.m_block)),
-            self.single_row.eq(single_row),
-            self.n_columns.eq(Mux(self.last_n, n_left, columns)),
-            self.k_depth.eq(Mux(self.last_k, k_left, self.k_step)),
-            self.k_left.eq(k_left),
-            self.n_left.eq(n_left),
-            self.k_position.eq(k_position),
-            self.n_position.eq(n_position),
-            self.first_k.eq(first_k),
-            self.first_n.eq(first_n),
-            self.last_k.eq(last_k),
-            self.last_n.eq(last_n),
-            self.last_m.eq(last_m),
+            end_of_n.eq(self.advance & self.last_k & self.last_n),
             self.last.eq(self.last_k & self.last_n & self.last_m & last_batch),
         ]
+        sizes = self.dimensions
+        self._steps(m, "k", sizes.k, self._k_steps, self.k_step, self.advance)
+        if self._over_n:
+            columns = (self._config.columns,)
+            final = self._steps(m, "n", sizes.n, columns, Const(0), self.advance & self.last_k)
+            m.d.comb += self.n_final.eq(final)
+        else:
+            m.d.comb += [self.first_n.eq(1), self.last_n.eq(1)]
+        self._blocks(m, end_of_n)
+
+        # One less than the batches after this one.
+        batches_left = Signal(signed(len(sizes.batch) + 1))
+        m.d.comb += last_batch.eq(batches_left < 0)
+        with m.If(self.load | (end_of_n & self.last_m)):
+            m.d.sync += batches_left.eq(Mux(self.load, sizes.batch, batches_left) - 1 - self.load)
         return m
+
+    def _steps(self, m, name, size, steps, which, advance):
+        """Count the steps along K or N; return the last element."""
+        first, last, end, position = (
+            getattr(self, member)
+            for member in (f"first_{name}", f"last_{name}", f"{name}_end", f"{name}_position")
+        )
+        step_bits = [exact_log2(step) for step in steps]
+        unit = min(step_bits)
+        final = Signal.like(size, name=f"{name}_final")
+        index = Signal(max(1, len(size) - unit), name=f"{name}_index")
+        following = Signal.like(index, name=f"{name}_following")
+        single = Signal(name=f"{name}_single")
+        loads_single = Signal(name=f"{name}_loads_single")
+        follows_last = Signal(name=f"{name}_follows_last")
+        m.d.comb += [end.eq(final | (~last).replicate(len(end))), position.eq(index << unit)]
+        # Whether a step is the first or the last is known a cycle ahead.
+        m.d.comb += [
+            following.eq(index + _choose(which, [1 << (bits - unit) for bits in step_bits])),
+            follows_last.eq(_choose(which, [following[bits - unit :] == final[bits:] for bits in step_bits])),
+            loads_single.eq(_choose(which, [size <= (1 << bits) for bits in step_bits])),
+        ]
+        with m.If(self.load | advance):
+            m.d.sync += [first.eq(last), index.eq(following), last.eq(follows_last)]
+            with m.If(self.load):
+                m.d.sync += [first.eq(1), index.eq(0), last.eq(loads_single)]
+            with m.Elif(last):
+                m.d.sync += [index.eq(0), last.eq(single)]
+        with m.If(self.load):
+            m.d.sync += [final.eq(size - 1), single.eq(loads_single)]
+        return final
+
+    def _blocks(self, m, advance):
+        """Count the blocks of M by how far each ends behind M: the last one does not end before it."""
+        sizes = self.dimensions
+        block = Signal.like(sizes.m_block)
+        first = Signal()
+        bits = max(len(sizes.m), len(block)) + 1
+        first_excess, later_excess, excess = (
+            Signal(signed(bits), name=name) for name in ("first_excess", "later_excess", "excess")
+        )
+        excess_rows = Signal.like(block)
+        m.d.comb += [
+            excess.eq(Mux(first, first_excess, later_excess)),
+            self.last_m.eq(excess >= 0),
+            excess_rows.eq(excess & self.last_m.replicate(bits)),
+            self.m_rows.eq(block - excess_rows),
+            self.m_end.eq(block + ~excess_rows),
+        ]
+        with m.If(advance):
+            m.d.sync += [first.eq(self.last_m), later_excess.eq(excess + block)]
+        with m.If(self.load):
+            m.d.sync += [first.eq(1), block.eq(sizes.m_block), first_excess.eq(sizes.m_block - sizes.m)]
+
+
+def _choose(which, values):
+    """The value of that number."""
+    chosen = values[0]
+    for number, value in enumerate(values[1:], 1):
+        chosen = Mux(which == number, value, chosen)
+    return chosen

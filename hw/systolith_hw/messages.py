@@ -17,9 +17,11 @@ __all__ = [
     "Order",
     "Panel",
     "ReadData",
+    "ResultTile",
     "RowRequest",
     "RowWrite",
     "Target",
+    "WeightTile",
     "WriteData",
 ]
 
@@ -83,6 +85,48 @@ class Dimensions(data.StructLayout):
         super().__init__({name: field_shape(config, name) for name in SIZE_FIELDS})
 
 
+class WeightTile(data.StructLayout):
+    """A tile of B, as the pass over it needs to know it.
+
+    ``m_end``, ``k_end`` and ``n_end`` are its last row of A, element of that and column; ``k_part`` is the
+    part of a line of A. ``first_use`` and ``last_use`` mark a pass that needs rows of A which were not read
+    before, and one that reads its lines for the last time in this sweep; ``last_k``, ``last_n``, ``last_m``
+    and ``last`` the last one along K, N, M, and of all.
+    """
+
+    def __init__(self, config):
+        super().__init__(
+            {
+                "m_end": range(config.accumulator_rows),
+                "k_end": range(config.rows),
+                "n_end": range(config.columns),
+                "k_part": range(config.k_tiles_per_line),
+                "first_use": 1,
+                "last_use": 1,
+                "last_k": 1,
+                "last_n": 1,
+                "last_m": 1,
+                "last": 1,
+            }
+        )
+
+
+class ResultTile(data.StructLayout):
+    """A tile of D, as the store needs to know it: its last row and column, and whether it is a last one."""
+
+    def __init__(self, config):
+        super().__init__(
+            {
+                "m_end": range(config.accumulator_rows),
+                "single_row": 1,
+                "n_end": range(config.columns),
+                "last_n": 1,
+                "last_m": 1,
+                "last": 1,
+            }
+        )
+
+
 class Order(data.StructLayout):
     """When data are needed: a block of M, the first or a later sweep over it, a line along K.
 
@@ -100,7 +144,8 @@ class Order(data.StructLayout):
 class Panel(data.StructLayout):
     """Rows of an operand that are fetched together and stored line by line in a buffer.
 
-    ``lines × rows`` buffer lines: line 0 of every row, then line 1 of every row.
+    ``lines × rows`` buffer lines: line 0 of every row, then line 1 of every row; ``line_end`` is the last.
+    ``line``, ``later_sweep`` and whether it begins a block of M tell its :class:`Order`.
     """
 
     def __init__(self, config):
@@ -110,9 +155,11 @@ class Panel(data.StructLayout):
                 "address": config.address_bits,
                 "stride": config.address_bits,
                 "rows": rows_shape(config),
-                "lines": bits_for(lines),
+                "line_end": range(lines),
                 "beats": beats_shape(config),
-                "order": Order(config),
+                "line": Order(config)["line"].shape,
+                "later_sweep": 1,
+                "begins_block": 1,
                 "slot": slot_shape(config),
             }
         )

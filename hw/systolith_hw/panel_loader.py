@@ -36,7 +36,7 @@ class PanelLoader(wiring.Component):
     free, reserve : range(depth + 1)
         To the buffer.
     end_address : unsigned(address_bits)
-        Address behind the last row of the last panel that was walked to its end.
+        Address behind the last row of the last panel of line 0 along K that was walked to its end.
     idle : 1
         No panel is waiting or being walked.
     """
@@ -68,7 +68,8 @@ class PanelLoader(wiring.Component):
 
         active = Signal()
         panel = Signal(Panel(self._config))
-        rows_left = Signal.like(panel.rows)
+        block = Signal.like(self.order.block, init=-1)
+        row = Signal.like(panel.rows)
         address = Signal.like(panel.address)
         line = Signal(ceil_log2(self._depth))
 
@@ -82,7 +83,7 @@ class PanelLoader(wiring.Component):
             self.panels.ready.eq(~staged | begin),
             begin.eq(staged & (size <= self.free) & (~active | panel_done)),
             row_done.eq(self.requests.valid & self.requests.ready),
-            panel_done.eq(row_done & (rows_left == 1)),
+            panel_done.eq(row_done & (row == panel.rows)),
             next_address.eq(address + panel.stride),
             self.requests.valid.eq(active),
             self.requests.payload.address.eq(address),
@@ -91,30 +92,33 @@ class PanelLoader(wiring.Component):
             self.requests.payload.line.eq(line),
             self.requests.payload.stride.eq(panel.rows),
             self.requests.payload.slot.eq(panel.slot),
-            self.order.eq(panel.order),
-            self.staged_order.eq(panel_in.order),
+            self.order.line.eq(panel.line),
+            self.order.later_sweep.eq(panel.later_sweep),
+            self.order.block.eq(block),
+            self.staged_order.line.eq(panel_in.line),
+            self.staged_order.later_sweep.eq(panel_in.later_sweep),
+            self.staged_order.block.eq(block + panel_in.begins_block),
             self.idle.eq(~active & ~staged),
         ]
         with m.If(self.panels.ready):
             m.d.sync += [
                 staged.eq(self.panels.valid),
                 panel_in.eq(self.panels.payload),
-                size.eq(_product(self.panels.payload.lines, self.panels.payload.rows)),
+                size.eq(_times(self.panels.payload.rows, self.panels.payload.line_end)),
             ]
         with m.If(row_done):
-            m.d.sync += [
-                address.eq(next_address),
-                line.eq(line + 1),
-                rows_left.eq(rows_left - 1),
-            ]
+            m.d.sync += [address.eq(next_address), line.eq(line + 1), row.eq(row + 1)]
         with m.If(panel_done):
-            m.d.sync += [active.eq(0), self.end_address.eq(next_address)]
+            m.d.sync += active.eq(0)
+            with m.If(panel.line == 0):
+                m.d.sync += self.end_address.eq(next_address)
         with m.If(begin):
             m.d.comb += self.reserve.eq(size)
             m.d.sync += [
                 active.eq(1),
                 panel.eq(panel_in),
-                rows_left.eq(panel_in.rows),
+                block.eq(self.staged_order.block),
+                row.eq(1),
                 address.eq(panel_in.address),
                 line.eq(next_panel_line),
                 next_panel_line.eq(next_panel_line + size),
@@ -122,6 +126,6 @@ class PanelLoader(wiring.Component):
         return m
 
 
-def _product(few, many):
+def _times(many, few_less_one):
     """The product with a number of few bits, from adders: a multiplier would be far away."""
-    return sum(Mux(bit, many << place, 0) for place, bit in enumerate(few))
+    return sum((Mux(bit, many << place, 0) for place, bit in enumerate(few_less_one)), many)

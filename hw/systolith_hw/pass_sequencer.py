@@ -5,11 +5,10 @@ import enum
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for, ceil_log2, exact_log2
+from amaranth.utils import bits_for, ceil_log2
 
 from .accumulators import AccumulatorBank
-from .loops import TileLoop
-from .messages import AccumulatorAccess, Job
+from .messages import AccumulatorAccess, Job, ResultTile, WeightTile
 
 __all__ = ["Activity", "PassSequencer"]
 
@@ -41,6 +40,8 @@ class PassSequencer(wiring.Component):
         To the A buffer. The line at ``read_address`` holds the row issued in this cycle.
     weights_ready : 1
         The next tile of B may be swapped in.
+    weight_tile : WeightTile
+        The next tile of B, from two cycles before it may be swapped in until it is.
     swap : 1
         The row issued in this cycle is the first of a pass.
     k_part : range(k_tiles_per_line)
@@ -49,6 +50,8 @@ class PassSequencer(wiring.Component):
         Elements of the row that exist; the others count as zero.
     access : AccumulatorAccess
         What becomes of the row's sums.
+    result_tile : ResultTile
+        The tile whose last row ends in this cycle.
     tile_release : 1
         The epilogue is done with an accumulator half.
     busy : 1
@@ -67,10 +70,12 @@ class PassSequencer(wiring.Component):
                 "release": Out(1),
                 "read_address": Out(ceil_log2(depth)),
                 "weights_ready": In(1),
+                "weight_tile": In(WeightTile(config)),
                 "swap": Out(1),
                 "k_part": Out(range(config.k_tiles_per_line)),
                 "k_depth": Out(range(config.rows + 1)),
                 "access": Out(AccumulatorAccess(config)),
+                "result_tile": Out(ResultTile(config)),
                 "tile_release": In(1),
                 "busy": Out(1),
             }
@@ -79,33 +84,30 @@ class PassSequencer(wiring.Component):
     @staticmethod
     def job_layout(config):
         """What the sequencer needs of a descriptor."""
-        return Job(config, "m", "k", "n", "batch", "m_block")
+        return Job(config)
 
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        m.submodules.loop = loop = TileLoop(config, max_k_step=config.rows)
         active = Signal()
-        m.d.comb += [
-            self.busy.eq(active),
-            loop.k_step.eq(config.rows),
-            loop.dimensions.m.eq(self.jobs.payload.m),
-            loop.dimensions.k.eq(self.jobs.payload.k),
-            loop.dimensions.n.eq(self.jobs.payload.n),
-            loop.dimensions.batch.eq(self.jobs.payload.batch),
-            loop.dimensions.m_block.eq(self.jobs.payload.m_block),
-        ]
+        m.d.comb += self.busy.eq(active)
+
+        # The tile is taken over while no row of it has been issued.
+        tile = Signal(WeightTile(config))
+        single_row = Signal()
+        first_row = Signal(init=1)
+        advance = Signal()
+        with m.If(first_row | advance):
+            m.d.sync += [tile.eq(self.weight_tile), single_row.eq(self.weight_tile.m_end == 0)]
 
         # What the next row needs.
-        group_bytes = config.burst_lines * config.line_bytes
         row = Signal(range(config.accumulator_rows))
-        first_row = Signal(init=1)
+        next_row = Signal.like(row)
+        first_k = Signal(init=1)
         later_last_row = Signal()
         last_row = Signal()
         halves_free = Signal(range(3), init=2)
         half = Signal()
-        first_use = Signal()
-        group_begins = Signal(init=1)
         recovery = Signal(range(AccumulatorBank.HAZARD_CYCLES))
         wait_output = Signal()
         wait_recovery = Signal()
@@ -113,11 +115,11 @@ class PassSequencer(wiring.Component):
         wait_a = Signal()
         issue = Signal()
         m.d.comb += [
-            last_row.eq(Mux(first_row, loop.single_row, later_last_row)),
-            first_use.eq(loop.first_n & group_begins),
-            wait_output.eq(first_row & loop.first_k & (halves_free == 0)),
+            next_row.eq(row + 1),
+            last_row.eq(Mux(first_row, single_row, later_last_row)),
+            wait_output.eq(first_row & first_k & (halves_free == 0)),
             wait_b.eq(first_row & ~self.weights_ready),
-            wait_a.eq(first_use & ~self.has_row),
+            wait_a.eq(tile.first_use & ~self.has_row),
             wait_recovery.eq(first_row & (recovery != 0)),
             issue.eq(self.activity == Activity.COMPUTE),
         ]
@@ -134,39 +136,40 @@ class PassSequencer(wiring.Component):
                 m.d.comb += self.activity.eq(Activity.COMPUTE)
 
         # What issuing it means.
-        k_in_line = loop.k_position[exact_log2(config.rows) : exact_log2(config.line_bytes)]
-        last_use = Signal()
         tile_begin = Signal()
         tile_end = Signal()
         m.d.comb += [
-            last_use.eq(loop.last_k | (k_in_line == config.k_tiles_per_line - 1)),
-            tile_begin.eq(issue & first_row & loop.first_k),
-            tile_end.eq(issue & last_row & loop.last_k),
-            self.take.eq(issue & first_use),
-            self.release.eq(issue & last_use & loop.last_n),
+            advance.eq(issue & last_row),
+            tile_begin.eq(issue & first_row & first_k),
+            tile_end.eq(advance & tile.last_k),
+            self.take.eq(issue & tile.first_use),
+            self.release.eq(issue & tile.last_use & tile.last_n),
             self.swap.eq(issue & first_row),
-            self.k_part.eq(k_in_line),
-            self.k_depth.eq(loop.k_depth),
+            self.k_part.eq(tile.k_part),
+            self.k_depth.eq(tile.k_end + 1),
             self.access.valid.eq(issue),
-            self.access.first.eq(loop.first_k),
+            self.access.first.eq(first_k),
             self.access.half.eq(half),
             self.access.row.eq(row),
             self.access.tile_end.eq(tile_end),
-            loop.advance.eq(issue & last_row),
+            *(
+                self.result_tile[name].eq(single_row if name == "single_row" else tile[name])
+                for name in self.result_tile.shape().members
+            ),
         ]
-        with m.If(loop.advance):
-            next_position = (loop.k_position + config.rows)[: exact_log2(group_bytes)]
-            m.d.sync += group_begins.eq(loop.last_k | (next_position == 0))
+        with m.If(advance):
+            m.d.sync += first_k.eq(tile.last_k)
         m.d.sync += halves_free.eq(halves_free + self.tile_release - tile_begin)
         with m.If(issue):
             m.d.sync += [
-                row.eq(Mux(last_row, 0, row + 1)),
+                row.eq(Mux(last_row, 0, next_row)),
                 first_row.eq(last_row),
-                later_last_row.eq(row + 2 == loop.m_rows),
+                later_last_row.eq(next_row == tile.m_end),
             ]
         # A block of few rows would come back to an accumulator that is still being written.
-        with m.If(loop.advance & (loop.m_rows < AccumulatorBank.HAZARD_CYCLES)):
-            m.d.sync += recovery.eq(AccumulatorBank.HAZARD_CYCLES - loop.m_rows)
+        hazard_end = AccumulatorBank.HAZARD_CYCLES - 1
+        with m.If(advance & (tile.m_end < hazard_end)):
+            m.d.sync += recovery.eq(hazard_end - tile.m_end)
         with m.Elif(recovery != 0):
             m.d.sync += recovery.eq(recovery - 1)
         with m.If(tile_end):
@@ -185,19 +188,18 @@ class PassSequencer(wiring.Component):
         with m.If(issue):
             m.d.sync += address.eq(next_address)
             with m.If(last_row):
-                with m.If(~last_use):
+                with m.If(~tile.last_use):
                     m.d.sync += address.eq(line_address)
-                with m.Elif(~loop.last_k):
+                with m.Elif(~tile.last_k):
                     m.d.sync += line_address.eq(next_address)
-                with m.Elif(~loop.last_n):
+                with m.Elif(~tile.last_n):
                     m.d.sync += [address.eq(block_address), line_address.eq(block_address)]
                 with m.Else():
                     m.d.sync += [line_address.eq(next_address), block_address.eq(next_address)]
 
         m.d.comb += [
-            self.jobs.ready.eq(~active | (loop.advance & loop.last)),
+            self.jobs.ready.eq(~active | (advance & tile.last)),
             self.begin.eq(self.jobs.valid & self.jobs.ready),
-            loop.load.eq(self.begin),
         ]
         with m.If(self.jobs.ready):
             m.d.sync += active.eq(self.jobs.valid)

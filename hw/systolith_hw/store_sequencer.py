@@ -1,14 +1,13 @@
 """Walks the finished tiles row by row: reads accumulators, addresses D."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from .descriptor import Output
 from .epilogue import RowTraits
-from .loops import TileLoop
-from .messages import Job, RowWrite
+from .messages import Job, ResultTile, RowWrite, field_shape
 
 __all__ = ["StoreSequencer"]
 
@@ -23,6 +22,8 @@ class StoreSequencer(wiring.Component):
     Members
     -------
     jobs : stream of Job
+    tile_end, tile_half, tile : 1, 1, ResultTile
+        What an accumulator half will hold when its tile is done.
     tile_done : 1
         The accumulators hold another finished tile.
     read_row : range(accumulator_rows)
@@ -40,6 +41,9 @@ class StoreSequencer(wiring.Component):
         super().__init__(
             {
                 "jobs": In(stream.Signature(self.job_layout(config))),
+                "tile_end": In(1),
+                "tile_half": In(1),
+                "tile": In(ResultTile(config)),
                 "tile_done": In(1),
                 "read_row": Out(range(config.accumulator_rows)),
                 "rows": Out(stream.Signature(RowTraits(config))),
@@ -51,90 +55,91 @@ class StoreSequencer(wiring.Component):
     @staticmethod
     def job_layout(config):
         """What the sequencer needs of a descriptor."""
-        fields = ("m", "n", "batch", "m_block", "output", "parameters", "relu")
-        return Job(config, *fields, "d_address", "d_stride", "d_batch_stride")
+        return Job(config, "output", "parameters", "relu", "d_address", "d_stride", "d_batch_stride")
 
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        m.submodules.loop = loop = TileLoop(config, max_k_step=1)
         job = Signal(self.job_layout(config))
         active = Signal()
         int8 = Signal()
-        m.d.comb += [
-            self.busy.eq(active),
-            int8.eq(job.output == Output.INT8),
-            loop.k_step.eq(1),
-            loop.dimensions.m.eq(self.jobs.payload.m),
-            loop.dimensions.k.eq(1),
-            loop.dimensions.n.eq(self.jobs.payload.n),
-            loop.dimensions.batch.eq(self.jobs.payload.batch),
-            loop.dimensions.m_block.eq(self.jobs.payload.m_block),
-        ]
+        m.d.comb += [self.busy.eq(active), int8.eq(job.output == Output.INT8)]
+
+        # What each half of the accumulators holds.
+        tiles = Signal(data.ArrayLayout(ResultTile(config), 2))
+        tile = Signal(ResultTile(config))
+        half = Signal()
+        m.d.comb += tile.eq(tiles[half])
+        with m.If(self.tile_end):
+            m.d.sync += tiles[self.tile_half].eq(self.tile)
 
         tiles_ready = Signal(range(3))
-        half = Signal()
         row = Signal(range(config.accumulator_rows))
+        next_row = Signal.like(row)
         first_row = Signal(init=1)
         later_last_row = Signal()
         last_row = Signal()
         offered = Signal()
         accepted = Signal()
+        advance = Signal()
         m.d.comb += [
-            last_row.eq(Mux(first_row, loop.single_row, later_last_row)),
+            next_row.eq(row + 1),
+            last_row.eq(Mux(first_row, tile.single_row, later_last_row)),
             offered.eq(active & (tiles_ready != 0)),
             self.rows.valid.eq(offered & self.writes.ready),
             self.writes.valid.eq(offered & self.rows.ready),
             accepted.eq(offered & self.rows.ready & self.writes.ready),
-            loop.advance.eq(accepted & last_row),
-            self.jobs.ready.eq(~active | (loop.advance & loop.last)),
-            loop.load.eq(self.jobs.valid & self.jobs.ready),
+            advance.eq(accepted & last_row),
+            self.jobs.ready.eq(~active | (advance & tile.last)),
         ]
-        m.d.sync += tiles_ready.eq(tiles_ready + self.tile_done - loop.advance)
+        m.d.sync += tiles_ready.eq(tiles_ready + self.tile_done - advance)
         with m.If(accepted):
             m.d.sync += [
-                row.eq(Mux(last_row, 0, row + 1)),
+                row.eq(Mux(last_row, 0, next_row)),
                 first_row.eq(last_row),
-                later_last_row.eq(row + 2 == loop.m_rows),
+                later_last_row.eq(next_row == tile.m_end),
             ]
-        with m.If(loop.advance):
+        with m.If(advance):
             m.d.sync += half.eq(~half)
+        with m.If(self.jobs.ready):
+            m.d.sync += [active.eq(self.jobs.valid), job.eq(self.jobs.payload)]
 
-        # Where the row lies within its tile's columns of D.
-        bus_log2 = exact_log2(config.bus_bytes)
-        n_bytes = Signal(len(loop.n_position) + 2)
-        row_bytes = Signal(range(4 * config.columns + 1))
+        # Where the tile's columns lie in a row of D.
+        columns_log2 = exact_log2(config.columns)
+        n_bytes = Signal(field_shape(config, "n").width + 2)
+        with m.If(~active):
+            m.d.sync += n_bytes.eq(0)
+        with m.Elif(advance):
+            m.d.sync += n_bytes.eq(
+                Mux(tile.last_n, 0, n_bytes + Mux(int8, 1 << columns_log2, 4 << columns_log2))
+            )
+
+        # Where the row lies in D.
         batch_address = Signal.like(job.d_address)
         block_address = Signal.like(job.d_address)
         row_address = Signal.like(job.d_address)
-        next_address = Signal.like(job.d_address)
+        first_address = Signal.like(job.d_address)
+        following_address = Signal.like(job.d_address)
+        loads = Signal()
+        ends_batch = Signal()
         m.d.comb += [
-            n_bytes.eq(Mux(int8, loop.n_position, loop.n_position << 2)),
-            row_bytes.eq(Mux(int8, loop.n_columns, loop.n_columns << 2)),
-            next_address.eq(row_address + job.d_stride),
+            loads.eq(~active | tile.last),
+            ends_batch.eq(last_row & tile.last_n & tile.last_m),
+            first_address.eq(Mux(loads, self.jobs.payload.d_address, batch_address + job.d_batch_stride)),
+            following_address.eq(Mux(~active | ends_batch, first_address, row_address + job.d_stride)),
         ]
-        with m.If(accepted):
-            m.d.sync += row_address.eq(next_address)
-        with m.If(loop.advance):
-            with m.If(~loop.last_n):
-                m.d.sync += row_address.eq(block_address)
-            with m.Elif(~loop.last_m):
-                m.d.sync += block_address.eq(next_address)
-            with m.Else():
-                m.d.sync += [
-                    batch_address.eq(batch_address + job.d_batch_stride),
-                    block_address.eq(batch_address + job.d_batch_stride),
-                    row_address.eq(batch_address + job.d_batch_stride),
-                ]
-        with m.If(self.jobs.ready):
-            m.d.sync += [
-                active.eq(self.jobs.valid),
-                job.eq(self.jobs.payload),
-                batch_address.eq(self.jobs.payload.d_address),
-                block_address.eq(self.jobs.payload.d_address),
-                row_address.eq(self.jobs.payload.d_address),
-            ]
+        with m.If(~active | accepted):
+            m.d.sync += row_address.eq(
+                Mux(active & last_row & ~tile.last_n, block_address, following_address)
+            )
+        with m.If(~active | (advance & tile.last_n)):
+            m.d.sync += block_address.eq(following_address)
+            with m.If(~active | tile.last_m):
+                m.d.sync += batch_address.eq(first_address)
 
+        bus_log2 = exact_log2(config.bus_bytes)
+        end_byte = Signal(range(4 * config.columns))
+        m.d.comb += end_byte.eq(Mux(int8, tile.n_end, tile.n_end << 2 | 3))
         traits, write = self.rows.payload, self.writes.payload
         m.d.comb += [
             self.read_row.eq(row),
@@ -142,12 +147,12 @@ class StoreSequencer(wiring.Component):
             traits.relu.eq(job.relu),
             traits.parameters.eq(job.parameters),
             traits.half.eq(half),
-            traits.columns.eq(loop.n_columns),
+            traits.columns.eq(tile.n_end + 1),
             traits.offset.eq(n_bytes[:bus_log2]),
             traits.tile_end.eq(last_row),
             write.address.eq(row_address + ((n_bytes >> bus_log2) << bus_log2)),
-            write.beats.eq((row_bytes + config.bus_bytes - 1) >> bus_log2),
+            write.beats.eq((end_byte >> bus_log2) + 1),
             write.slot.eq(job.slot),
-            write.end.eq(last_row & loop.last),
+            write.end.eq(last_row & tile.last),
         ]
         return m

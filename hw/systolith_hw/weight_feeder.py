@@ -9,7 +9,7 @@ from .array import WeightLoad
 from .config import OPERAND_BITS
 from .descriptor import BLayout
 from .loops import TileLoop
-from .messages import Job
+from .messages import Job, WeightTile
 
 __all__ = ["ParameterLine", "WeightFeeder"]
 
@@ -43,6 +43,8 @@ class WeightFeeder(wiring.Component):
         The pass sequencer issues the first row of a pass.
     ready : 1
         A row issued in this cycle may swap the next tile in.
+    tile : WeightTile
+        The tile that was started last, from the cycle after its start on.
     tile_release : 1
         The epilogue is done with a tile's accumulators and parameters.
     load : WeightLoad
@@ -73,6 +75,7 @@ class WeightFeeder(wiring.Component):
                 "read_data": In(8 * config.line_bytes),
                 "swap": In(1),
                 "ready": Out(1),
+                "tile": Out(WeightTile(config)),
                 "tile_release": In(1),
                 "load": Out(WeightLoad(rows=config.rows, columns=config.columns, operand_bits=OPERAND_BITS)),
                 "parameters": Out(ParameterLine(config)),
@@ -88,14 +91,13 @@ class WeightFeeder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        m.submodules.loop = loop = TileLoop(config, max_k_step=config.rows)
+        m.submodules.loop = loop = TileLoop(config, k_steps=(config.rows,))
         job = Signal(self.job_layout(config))
         active = Signal()
         by_column = Signal()
         m.d.comb += [
             by_column.eq(job.b_layout == BLayout.NK),
             self.busy.eq(active),
-            loop.k_step.eq(config.rows),
             loop.dimensions.m.eq(self.jobs.payload.m),
             loop.dimensions.k.eq(self.jobs.payload.k),
             loop.dimensions.n.eq(self.jobs.payload.n),
@@ -107,11 +109,15 @@ class WeightFeeder(wiring.Component):
         group_bytes = config.burst_lines * config.line_bytes
         k_in_line = loop.k_position[exact_log2(config.rows) : exact_log2(config.line_bytes)]
         n_in_line = loop.n_position[exact_log2(config.columns) :][: exact_log2(config.n_tiles_per_line)]
+        group_begins = Signal()
+        line_ends = Signal()
         first_use = Signal()
         last_use = Signal()
         m.d.comb += [
-            first_use.eq(~by_column | (loop.k_position[: exact_log2(group_bytes)] == 0)),
-            last_use.eq(~by_column | loop.last_k | (k_in_line == config.k_tiles_per_line - 1)),
+            group_begins.eq(loop.k_position[: exact_log2(group_bytes)] == 0),
+            line_ends.eq(loop.last_k | (k_in_line == config.k_tiles_per_line - 1)),
+            first_use.eq(~by_column | group_begins),
+            last_use.eq(~by_column | line_ends),
         ]
 
         # When the next tile may start.
@@ -120,54 +126,35 @@ class WeightFeeder(wiring.Component):
         loaded = Signal()
         parameters_sent = Signal()
         parameters_next = Signal()
-        rows = Signal(range(max(config.rows, config.columns) + 1))
-        single_row = Signal()
-        rows_are_there = Signal()
+        row_end = Signal(range(max(config.rows, config.columns)))
         may_start = Signal()
-        # Compared before it is known which of them counts.
-        n_left, k_left = loop.n_left[: len(rows)], loop.k_left[: len(rows)]
-        with m.If(by_column):
-            m.d.comb += [
-                single_row.eq(loop.last_n & (n_left == 1)),
-                rows_are_there.eq(
-                    Mux(loop.last_n, self.rows_ready >= n_left, self.rows_ready >= config.columns)
-                ),
-            ]
-        with m.Else():
-            m.d.comb += [
-                single_row.eq(loop.last_k & (k_left == 1)),
-                rows_are_there.eq(
-                    Mux(loop.last_k, self.rows_ready >= k_left, self.rows_ready >= config.rows)
-                ),
-            ]
-        m.d.comb += parameters_next.eq(job.parameters & loop.first_k & ~parameters_sent)
-        with m.If(parameters_next):
-            m.d.comb += [
-                rows.eq(1),
-                may_start.eq(self.has_row & (tiles_unfinished < 2)),
-            ]
-        with m.Else():
-            m.d.comb += [
-                rows.eq(Mux(by_column, loop.n_columns, loop.k_depth)),
-                may_start.eq(~loaded & (gap == 0) & (~first_use | rows_are_there)),
-            ]
+        m.d.comb += [
+            row_end.eq(Mux(by_column, loop.n_end, loop.k_end)),
+            parameters_next.eq(job.parameters & loop.first_k & ~parameters_sent),
+            may_start.eq(
+                Mux(
+                    parameters_next,
+                    self.has_row & (tiles_unfinished < 2),
+                    ~loaded & (gap == 0) & (~first_use | (self.rows_ready > row_end)),
+                )
+            ),
+        ]
 
         # Reading it, a line a cycle.
         reading = Signal()
         read = Signal()
         start = Signal()
         index = Signal(range(max(config.rows, config.columns, config.parameter_lines)))
-        lines = Signal(range(max(config.rows, config.columns, config.parameter_lines) + 1))
-        single_line = Signal()
+        next_index = Signal.like(index)
+        line_end = Signal.like(index)
         later_last_line = Signal()
         done = Signal()
         m.d.comb += [
-            single_line.eq(Mux(parameters_next, config.parameter_lines == 1, single_row)),
-            lines.eq(Mux(parameters_next, config.parameter_lines, rows)),
+            next_index.eq(index + 1),
+            line_end.eq(Mux(parameters_next, config.parameter_lines - 1, row_end)),
             start.eq(active & ~reading & may_start),
             read.eq(start | reading),
-            done.eq(Mux(reading, later_last_line, start & single_line)),
-            self.take.eq(Mux(start & (parameters_next | first_use), rows, 0)),
+            done.eq(Mux(reading, later_last_line, start & (line_end == 0))),
             self.release.eq(read & (parameters_next | last_use)),
             loop.advance.eq(done & ~parameters_next),
             self.jobs.ready.eq(~active | (loop.advance & loop.last)),
@@ -175,7 +162,7 @@ class WeightFeeder(wiring.Component):
         ]
         m.d.sync += tiles_unfinished.eq(tiles_unfinished + (loop.advance & loop.first_k) - self.tile_release)
         with m.If(read):
-            m.d.sync += [reading.eq(1), index.eq(index + 1), later_last_line.eq(index + 2 == lines)]
+            m.d.sync += [reading.eq(1), index.eq(next_index), later_last_line.eq(next_index == line_end)]
         with m.If(done):
             m.d.sync += [reading.eq(0), index.eq(0)]
             with m.If(parameters_next):
@@ -184,6 +171,10 @@ class WeightFeeder(wiring.Component):
                 m.d.sync += parameters_sent.eq(0)
         with m.If(self.jobs.ready):
             m.d.sync += [active.eq(self.jobs.valid), job.eq(self.jobs.payload)]
+        with m.If(start & parameters_next):
+            m.d.comb += self.take.eq(1)
+        with m.Elif(start & first_use):
+            m.d.comb += self.take.eq(row_end + 1)
 
         # A line that holds several tiles is read again for each of them.
         address = Signal.like(self.read_address)
@@ -203,7 +194,19 @@ class WeightFeeder(wiring.Component):
         with m.If(loaded):
             m.d.sync += self.ready.eq(1)
         with m.If(start & ~parameters_next):
-            m.d.sync += loaded.eq(1)
+            m.d.sync += [
+                loaded.eq(1),
+                self.tile.m_end.eq(loop.m_end),
+                self.tile.k_end.eq(loop.k_end),
+                self.tile.n_end.eq(loop.n_end),
+                self.tile.k_part.eq(k_in_line),
+                self.tile.first_use.eq(loop.first_n & group_begins),
+                self.tile.last_use.eq(line_ends),
+                self.tile.last_k.eq(loop.last_k),
+                self.tile.last_n.eq(loop.last_n),
+                self.tile.last_m.eq(loop.last_m),
+                self.tile.last.eq(loop.last),
+            ]
         with m.If(self.swap):
             m.d.sync += [
                 loaded.eq(0),

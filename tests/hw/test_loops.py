@@ -6,11 +6,11 @@ from hw.streams import simulate, small_config
 from systolith_hw.config import K_MAX
 from systolith_hw.loops import TileLoop
 
-OUTPUTS = ["m_rows", "single_row", "n_columns", "k_depth", "k_left", "n_left", "k_position", "n_position"]
+OUTPUTS = ["m_rows", "m_end", "n_end", "k_end", "k_position", "n_position", "n_final"]
 FLAGS = ["first_k", "first_n", "last_k", "last_n", "last_m", "last"]
 
 
-def nest(dimensions, columns, k_step):
+def nest(dimensions, columns, k_step, *, over_n):
     """The iterations of the loop nest, each as a dict of what the component shows of it."""
     m, k, n = dimensions["m"], dimensions["k"], dimensions["n"]
     for batch in range(dimensions["batch"]):
@@ -22,13 +22,12 @@ def nest(dimensions, columns, k_step):
                     last_m = m_position + m_rows == m
                     yield {
                         "m_rows": m_rows,
-                        "single_row": m_rows == 1,
-                        "n_columns": n_columns,
-                        "k_depth": k_depth,
-                        "k_left": k - k_position,
-                        "n_left": n - n_position,
+                        "m_end": m_rows - 1,
+                        "n_end": n_columns - 1,
+                        "k_end": k_depth - 1,
                         "k_position": k_position,
                         "n_position": n_position,
+                        "n_final": n - 1 if over_n else 0,
                         "first_k": k_position == 0,
                         "first_n": n_position == 0,
                         "last_k": last_k,
@@ -38,9 +37,9 @@ def nest(dimensions, columns, k_step):
                     }
 
 
-def check(cases, config, max_k_step, seed, *, idle):
+def check(cases, config, k_steps, seed, *, idle, over_n=True):
     """Walk nests one after the other, pausing at random, and compare every iteration."""
-    dut = TileLoop(config, max_k_step=max_k_step)
+    dut = TileLoop(config, k_steps=k_steps, over_n=over_n)
     rng = random.Random(seed)
 
     async def bench(ctx):
@@ -48,18 +47,20 @@ def check(cases, config, max_k_step, seed, *, idle):
             ctx.set(dut.load, 1)
             ctx.set(dut.dimensions, dimensions)
             ctx.set(dut.advance, rng.randrange(2))
-            ctx.set(dut.k_step, k_step)
+            ctx.set(dut.k_step, k_steps.index(k_step))
             await ctx.tick()
             ctx.set(dut.load, 0)
             ctx.set(dut.dimensions, dict.fromkeys(dimensions, 3))
-            for expected in nest(dimensions, config.columns, k_step):
+            for expected in nest(dimensions, config.columns, k_step, over_n=over_n):
                 advance = False
                 while not advance:
                     advance = rng.random() >= idle
                     ctx.set(dut.advance, advance)
                     sampled = [getattr(dut, name) for name in OUTPUTS + FLAGS]
                     _, _, *values = await ctx.tick().sample(*sampled)
-                    assert dict(zip(OUTPUTS + FLAGS, values, strict=True)) == expected
+                    shown = dict(zip(OUTPUTS + FLAGS, values, strict=True))
+                    shown["k_end"] %= k_step
+                    assert shown == expected
 
     simulate(dut, bench)
 
@@ -74,7 +75,7 @@ def test_sim_random(idle):
         cases.append(
             (sizes | {"batch": rng.randint(1, 3), "m_block": rng.randint(1, 8)}, rng.choice([4, 16]))
         )
-    check(cases, config, 16, seed=1, idle=idle)
+    check(cases, config, (16, 4), seed=1, idle=idle)
 
 
 def test_sim_boundaries():
@@ -83,5 +84,11 @@ def test_sim_boundaries():
     one = {"m": 1, "k": 1, "n": 1, "batch": 1, "m_block": 1}
     cases = [(one | {name: size}, 4) for name in ("k", "n") for size in (3, 4, 5, 8)]
     cases += [(one | {"m": m, "m_block": 8}, 4) for m in (1, 7, 8, 9, 16)]
-    cases += [(one | {"k": K_MAX}, K_MAX), (one | {"batch": 40}, 4)]
-    check(cases, config, K_MAX, seed=2, idle=0.2)
+    cases += [(one | {"k": K_MAX}, 1 << 17), (one | {"batch": 40}, 4)]
+    check(cases, config, (4, 1 << 17), seed=2, idle=0.2)
+
+
+def test_sim_without_n():
+    config = small_config()
+    cases = [({"m": 5, "k": k, "n": 1, "batch": 2, "m_block": 2}, 4) for k in (1, 4, 9)]
+    check(cases, config, (4,), seed=3, idle=0.2, over_n=False)

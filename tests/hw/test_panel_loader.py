@@ -1,3 +1,4 @@
+import itertools
 import random
 
 import pytest
@@ -9,15 +10,15 @@ from systolith_hw.panel_loader import PanelLoader
 DEPTH = 32
 
 
-def random_panel(rng, config):
+def random_panel(rng, config, block):
     rows = rng.randint(1, 4)
     start, stride = (4 * rng.randrange(1 << 30) for _ in range(2))
     return Fetch(
         addresses=[start + row * stride for row in range(rows)],
         bytes=rng.randint(1, config.burst_lines * config.line_bytes),
-        line=rng.randrange(1 << Order(config)["line"].width),
+        line=rng.choice([0, rng.randrange(1 << Order(config)["line"].width)]),
         later_sweep=rng.randrange(2),
-        block=rng.randrange(1 << Order(config)["block"].width),
+        block=block,
         slot=rng.randrange(4),
     ), stride
 
@@ -26,7 +27,9 @@ def random_panel(rng, config):
 def test_sim_random(idle, stall):
     config = small_config(burst_bytes=16, b_buffer_lines=DEPTH)
     rng = random.Random(17)
-    panels = [random_panel(rng, config) for _ in range(60)]
+    begins = [1, *(rng.randrange(2) for _ in range(59))]
+    blocks = [number - 1 for number in itertools.accumulate(begins)]
+    panels = [random_panel(rng, config, block) for block in blocks]
     dut = PanelLoader(config, depth=DEPTH, target=Target.B_BUFFER)
     expected = list(
         row_requests([panel for panel, _ in panels], config, target=Target.B_BUFFER.value, depth=DEPTH)
@@ -36,12 +39,14 @@ def test_sim_random(idle, stall):
             "address": panel.addresses[0] % (1 << 32),
             "stride": stride,
             "rows": len(panel.addresses),
-            "lines": panel.lines(config),
+            "line_end": panel.lines(config) - 1,
             "beats": -(-panel.bytes // config.bus_bytes),
-            "order": {"line": panel.line, "later_sweep": panel.later_sweep, "block": panel.block},
+            "line": panel.line,
+            "later_sweep": panel.later_sweep,
+            "begins_block": begin,
             "slot": panel.slot,
         }
-        for panel, stride in panels
+        for (panel, stride), begin in zip(panels, begins, strict=True)
     ]
     credits = Credits(dut, DEPTH, seed=3)
 
@@ -58,7 +63,7 @@ def test_sim_random(idle, stall):
             assert got == request
             assert dict(zip(order, got_order, strict=True)) == order
             assert not idle_now
-        last, stride = panels[-1]
+        last, stride = next(walked for walked in reversed(panels) if not walked[0].line)
         assert ctx.get(dut.idle)
         assert ctx.get(dut.end_address) == (last.addresses[-1] + stride) % (1 << 32)
 
@@ -70,7 +75,7 @@ def test_sim_waits_for_room():
     """A panel is begun in the cycle in which there is room for all of it, and not before."""
     config = small_config(b_buffer_lines=DEPTH)
     dut = PanelLoader(config, depth=DEPTH, target=Target.B_BUFFER)
-    payload = {"address": 0, "stride": 4, "rows": 3, "lines": 1, "beats": 1, "order": {}, "slot": 0}
+    payload = {"address": 0, "stride": 4, "rows": 3, "line_end": 0, "beats": 1, "slot": 0}
 
     async def bench(ctx):
         ctx.set(dut.requests.ready, 1)

@@ -3,7 +3,7 @@ import random
 
 import pytest
 from hw.reference import passes, random_gemm
-from hw.streams import drive, simulate, small_config
+from hw.streams import drive, simulate, small_config, until
 from systolith_hw.accumulators import AccumulatorBank
 from systolith_hw.pass_sequencer import Activity, PassSequencer
 
@@ -14,32 +14,62 @@ CONFIGS = {
 }
 
 
-def expected_rows(gemms, config):
-    """Every row that is issued, and which line of the buffer's ring it is read from."""
+def expected_passes(gemms, config):
+    """Every pass: what is told of its tile of B, and the rows that are issued in it.
+
+    A row knows which line of the buffer's ring it is read from.
+    """
     group = config.burst_lines * config.line_bytes
     base, half = 0, 0
     for gemm in gemms:
         lines = -(-gemm.k // config.line_bytes)
-        for _, (_, rows), (n, columns), (k, depth) in passes(gemm, config):
+        walked = list(passes(gemm, config))
+        for number, (_, (position, rows), (n, columns), (k, depth)) in enumerate(walked, 1):
             last_k, last_n = k + depth == gemm.k, n + columns == gemm.n
             line = k // config.line_bytes
             last_of_line = last_k or (k + config.rows) % config.line_bytes == 0
-            for row in range(rows):
-                yield {
-                    "take": int(n == 0 and k % group == 0),
+            tile = {
+                "m_end": rows - 1,
+                "k_end": depth - 1,
+                "n_end": columns - 1,
+                "k_part": k % config.line_bytes // config.rows,
+                "first_use": int(n == 0 and k % group == 0),
+                "last_use": int(last_of_line),
+                "last_k": int(last_k),
+                "last_n": int(last_n),
+                "last_m": int(position + rows == gemm.m),
+                "last": int(number == len(walked)),
+            }
+            issued = [
+                {
+                    "take": tile["first_use"],
                     "release": int(last_n and last_of_line),
                     "read_address": (base + line * rows + row) % config.a_buffer_lines,
                     "swap": int(row == 0),
-                    "k_part": k % config.line_bytes // config.rows,
+                    "k_part": tile["k_part"],
                     "k_depth": depth,
                     "first": int(k == 0),
                     "half": half,
                     "row": row,
                     "tile_end": int(last_k and row == rows - 1),
                 }
+                for row in range(rows)
+            ]
+            yield tile, issued
             half ^= last_k
             if last_k and last_n:
                 base += lines * rows
+
+
+def tell(dut, tiles):
+    """A testbench that tells of each tile of B when the one before it has been swapped in."""
+
+    async def run(ctx):
+        for tile in tiles:
+            ctx.set(dut.weight_tile, tile)
+            await until(ctx, dut.swap)
+
+    return run
 
 
 OUTPUTS = ["take", "release", "read_address", "swap", "k_part", "k_depth"]
@@ -56,7 +86,8 @@ def test_sim_random(name, wait):
     gemms += [random_gemm(rng, config, m=m, m_block=m, k=3 * config.rows) for m in (1, 2, 3)]
     dut = PassSequencer(config)
     jobs = [gemm.job(dut.jobs.payload.shape()) for gemm in gemms]
-    rows = list(expected_rows(gemms, config))
+    tiles, issues = zip(*expected_passes(gemms, config), strict=True)
+    rows = list(itertools.chain(*issues))
     seen_activities, begins = set(), 0
 
     async def feed(ctx):
@@ -68,10 +99,10 @@ def test_sim_random(name, wait):
         cycle, position, ready, begun = 0, 0, 0, 0
         halves_used, unreleased = 0, 0
         accesses = {}
-        weights_ready = False
+        weights_ready, swapped = False, 0
         while position < len(rows) or unreleased:
             release = unreleased > 0 and rng.random() >= wait
-            weights_ready = weights_ready or rng.random() >= wait
+            weights_ready = weights_ready or (cycle >= swapped + 2 and rng.random() >= wait)
             ctx.set(dut.tile_release, release)
             ctx.set(dut.weights_ready, weights_ready)
             ctx.set(dut.has_row, ready != 0)
@@ -109,7 +140,8 @@ def test_sim_random(name, wait):
                 accesses[place] = cycle
                 halves_used += row["swap"] and row["first"]
                 unreleased += row["tile_end"]
-                weights_ready = weights_ready and not row["swap"]
+                if row["swap"]:
+                    weights_ready, swapped = False, cycle
                 ready -= issued["take"]
                 position += 1
             else:
@@ -124,7 +156,7 @@ def test_sim_random(name, wait):
             cycle += 1
         assert ready <= 4
 
-    simulate(dut, feed, rest, limit=30_000)
+    simulate(dut, feed, rest, tell(dut, tiles), limit=30_000)
     assert begins == len(gemms)
     if wait == 0.7:
         assert seen_activities == set(Activity)
@@ -137,7 +169,7 @@ def test_sim_no_bubble():
     sizes = {"m": 4, "m_block": 4, "batch": 1}
     gemms = [random_gemm(rng, config, k=k, n=n, **sizes) for k, n in ((9, 9), (4, 4), (16, 5))]
     dut = PassSequencer(config)
-    rows = list(expected_rows(gemms, config))
+    tiles, issues = zip(*expected_passes(gemms, config), strict=True)
 
     async def feed(ctx):
         jobs = [gemm.job(dut.jobs.payload.shape()) for gemm in gemms]
@@ -147,13 +179,13 @@ def test_sim_no_bubble():
         ctx.set(dut.weights_ready, 1)
         ctx.set(dut.has_row, 1)
         await ctx.tick()
-        for _ in rows:
+        for _ in itertools.chain(*issues):
             end = ctx.get(dut.access.tile_end)
             _, _, activity = await ctx.tick().sample(dut.activity)
             assert activity == Activity.COMPUTE
             ctx.set(dut.tile_release, end)
 
-    simulate(dut, feed, rest)
+    simulate(dut, feed, rest, tell(dut, tiles))
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 4])
@@ -175,6 +207,7 @@ def test_sim_hazard(m):
             if swap:
                 firsts.append(cycle)
 
-    simulate(dut, feed, rest)
+    tiles = [tile for tile, _ in expected_passes([gemm], config)]
+    simulate(dut, feed, rest, tell(dut, tiles))
     period = max(m, AccumulatorBank.HAZARD_CYCLES)
     assert [b - a for a, b in itertools.pairwise(firsts)] == [period] * 3

@@ -13,7 +13,7 @@ CONFIGS = {
 
 
 def stored_rows(gemms, config):
-    """Tile by tile the rows of D: what the epilogue and what the write DMA is told of each."""
+    """Tile by tile the rows of D: what the epilogue and the write DMA are told of each, and its tile."""
     half = 0
     for gemm in gemms:
         size = 1 if gemm.output else 4
@@ -40,7 +40,15 @@ def stored_rows(gemms, config):
                         "slot": gemm.slot,
                         "end": int(last),
                     }
-                    yield row, traits, write
+                    tile = {
+                        "m_end": rows - 1,
+                        "single_row": int(rows == 1),
+                        "n_end": columns - 1,
+                        "last_n": int(n + columns == gemm.n),
+                        "last_m": int(position + rows == gemm.m),
+                        "last": int(n + columns == gemm.n and number == len(blocks) - 1),
+                    }
+                    yield row, traits, write, tile
                 half ^= 1
 
 
@@ -54,7 +62,7 @@ def test_sim_random(name, idle, stall):
     dut = StoreSequencer(config)
     jobs = [gemm.job(dut.jobs.payload.shape()) for gemm in gemms]
     expected = list(stored_rows(gemms, config))
-    tiles = sum(traits["tile_end"] for _, traits, _ in expected)
+    tiles = [(traits["half"], tile) for _, traits, _, tile in expected if traits["tile_end"]]
     finished = stored_tiles = 0
 
     async def feed(ctx):
@@ -64,17 +72,22 @@ def test_sim_random(name, idle, stall):
         """At most two tiles are finished and not stored: there are two halves."""
         nonlocal finished
         rng = random.Random(2)
-        while finished < tiles:
+        while finished < len(tiles):
             done = finished - stored_tiles < 2 and rng.random() >= idle
+            half, tile = tiles[finished]
+            ctx.set(dut.tile_end, done)
+            ctx.set(dut.tile_half, half)
+            ctx.set(dut.tile, tile)
             ctx.set(dut.tile_done, done)
             await ctx.tick()
             finished += done
+        ctx.set(dut.tile_end, 0)
         ctx.set(dut.tile_done, 0)
 
     async def take(ctx):
         nonlocal stored_tiles
         rng = random.Random(3)
-        for row, traits, write in expected:
+        for row, traits, write, _ in expected:
             while True:
                 rows_ready, writes_ready = (rng.random() >= stall for _ in range(2))
                 ctx.set(dut.rows.ready, rows_ready)
