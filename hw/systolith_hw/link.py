@@ -62,7 +62,7 @@ IDLE_BYTES = 512
 """Bytes' time after the last byte of an incomplete request at which the board drops it."""
 
 QUEUE_BYTES = 2048
-"""Bytes of requests that a board takes before the first of them is answered."""
+"""Bytes of requests that a board takes before the first of them is answered, unless it has less room."""
 
 
 class Space(enum.IntEnum):

@@ -4,7 +4,6 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 
 from systolith_hw.axi import axi4_manager_ports
-from systolith_hw.config import ADDRESS_BITS
 
 __all__ = ["MemoryArbiter"]
 
@@ -17,7 +16,7 @@ class MemoryArbiter(wiring.Component):
 
     Parameters
     ----------
-    data_bits : int
+    data_bits, address_bits : int
 
     Members
     -------
@@ -29,10 +28,10 @@ class MemoryArbiter(wiring.Component):
     Back-pressure is honoured; nothing is delayed but by the other manager.
     """
 
-    def __init__(self, *, data_bits):
+    def __init__(self, *, data_bits, address_bits):
         ports = {}
         for prefix in ("s0_axi_", "s1_axi_", "m_axi_"):
-            members = axi4_manager_ports(prefix=prefix, data_bits=data_bits, address_bits=ADDRESS_BITS)
+            members = axi4_manager_ports(prefix=prefix, data_bits=data_bits, address_bits=address_bits)
             flip = prefix != "m_axi_"
             ports |= {name: member.flip() if flip else member for name, member in members.items()}
         super().__init__(ports)

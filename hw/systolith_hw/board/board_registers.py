@@ -9,10 +9,10 @@ from systolith_hw.link import (
     BOARD_REGISTERS,
     LINK_MAGIC,
     LINK_VERSION,
-    QUEUE_BYTES,
     BoardControl,
     BoardState,
 )
+from systolith_hw.registers import ADDRESS_SPACE_BITS
 
 from .bus_access import Access
 
@@ -27,7 +27,7 @@ class BoardRegisters(wiring.Component):
 
     Parameters
     ----------
-    memory_bytes, clock_hz, baud : int
+    memory_bytes, clock_hz, baud, queue_bytes : int
     reset_cycles : int
         That a reset lasts: as long as anything may be on its way through a part that has no reset.
 
@@ -45,19 +45,19 @@ class BoardRegisters(wiring.Component):
         There was a ``bus_error`` since the last reset.
     """
 
-    def __init__(self, *, memory_bytes, clock_hz, baud, reset_cycles):
+    def __init__(self, *, memory_bytes, clock_hz, baud, queue_bytes, reset_cycles):
         self._facts = {
             "id": LINK_MAGIC,
             "version": LINK_VERSION,
             "memory_bytes": memory_bytes,
             "clock_hz": clock_hz,
             "baud": baud,
-            "queue_bytes": QUEUE_BYTES,
+            "queue_bytes": queue_bytes,
         }
         self._reset_cycles = reset_cycles
         super().__init__(
             {
-                "access": In(Access(data_bits=32)),
+                "access": In(Access(data_bits=32, address_bits=ADDRESS_SPACE_BITS)),
                 "interrupt": In(1),
                 "bus_error": In(1),
                 "dropped": In(1),

@@ -18,15 +18,15 @@ class Access(wiring.Signature):
 
     Parameters
     ----------
-    data_bits : int
+    data_bits, address_bits : int
     """
 
-    def __init__(self, *, data_bits):
+    def __init__(self, *, data_bits, address_bits):
         super().__init__(
             {
                 "request": Out(1),
                 "write": Out(1),
-                "address": Out(32),
+                "address": Out(address_bits),
                 "data": Out(data_bits),
                 "strobe": Out(data_bits // 8),
                 "done": In(1),
@@ -55,7 +55,8 @@ class BusAccess(wiring.Component):
     def __init__(self, *, ports, prefix, data_bits):
         self._prefix = prefix
         self._data_bits = data_bits
-        super().__init__({"access": In(Access(data_bits=data_bits)), **ports})
+        access = Access(data_bits=data_bits, address_bits=ports[f"{prefix}araddr"].shape)
+        super().__init__({"access": In(access), **ports})
 
     def elaborate(self, platform):
         m = Module()

@@ -3,9 +3,14 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
+from amaranth.utils import bits_for, exact_log2
 
-__all__ = ["FrameQueue"]
+from systolith_hw.link import PAYLOAD_MAX_BYTES, REQUEST_HEADER
+
+__all__ = ["KEPT_MAX_BYTES", "FrameQueue"]
+
+KEPT_MAX_BYTES = REQUEST_HEADER.size + PAYLOAD_MAX_BYTES
+"""Of a request: header and payload."""
 
 
 class FrameQueue(wiring.Component):
@@ -14,7 +19,7 @@ class FrameQueue(wiring.Component):
     Parameters
     ----------
     depth : int
-        Bytes, a power of two; one block RAM.
+        Bytes, a power of two.
 
     Members
     -------
@@ -25,8 +30,10 @@ class FrameQueue(wiring.Component):
         What was written may be read.
     rewind : 1
         What was written since the last commit never was.
+    written : range(KEPT_MAX_BYTES + 1)
+        Bytes since then; there may not be more.
     full : 1
-        Nothing may be written.
+        Nothing may be written. Tells of what has been written until two cycles ago.
     bytes : stream of 8
         What is committed. Back-pressure is honoured.
 
@@ -45,6 +52,7 @@ class FrameQueue(wiring.Component):
                 "data": In(8),
                 "commit": In(1),
                 "rewind": In(1),
+                "written": Out(bits_for(KEPT_MAX_BYTES)),
                 "full": Out(1),
                 "bytes": Out(stream.Signature(8)),
             }
@@ -55,24 +63,25 @@ class FrameQueue(wiring.Component):
         m.submodules.memory = store = memory.Memory(shape=8, depth=self._depth, init=[])
         write_port, read_port = store.write_port(), store.read_port()
         # One bit more than an address tells full from empty.
-        written = Signal(exact_log2(self._depth) + 1)
-        committed = Signal.like(written)
-        read = Signal.like(written)
+        committed = Signal(exact_log2(self._depth) + 1)
+        end = Signal.like(committed)
+        read = Signal.like(committed)
         m.d.comb += [
-            self.full.eq((written ^ read) == self._depth),
-            write_port.addr.eq(written),
+            end.eq(committed + self.written),
+            write_port.addr.eq(end),
             write_port.data.eq(self.data),
             write_port.en.eq(self.write),
             read_port.addr.eq(read),
             read_port.en.eq((committed != read) & (~self.bytes.valid | self.bytes.ready)),
             self.bytes.payload.eq(read_port.data),
         ]
+        m.d.sync += self.full.eq((end ^ read) == self._depth)
         with m.If(self.write):
-            m.d.sync += written.eq(written + 1)
+            m.d.sync += self.written.eq(self.written + 1)
         with m.If(self.commit):
-            m.d.sync += committed.eq(written)
-        with m.If(self.rewind):
-            m.d.sync += written.eq(committed)
+            m.d.sync += committed.eq(end)
+        with m.If(self.commit | self.rewind):
+            m.d.sync += self.written.eq(0)
         with m.If(self.bytes.ready):
             m.d.sync += self.bytes.valid.eq(0)
         with m.If(read_port.en):

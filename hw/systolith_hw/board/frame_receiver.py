@@ -1,12 +1,14 @@
 """Finds requests in the bytes of the line, and lets only whole ones pass."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
 
 from systolith_hw.link import CHECK_BYTES, PAYLOAD_MAX_BYTES, REQUEST_HEADER, REQUEST_START, WRITE
 
-from .checksum import FRAME_CRC
+from .checksum import FrameCheck
+from .frame_queue import KEPT_MAX_BYTES
 
 __all__ = ["FrameReceiver"]
 
@@ -25,20 +27,20 @@ class FrameReceiver(wiring.Component):
     Members
     -------
     bytes : stream of 8
-        Always ready.
+        Ready again eight cycles after a byte, for the check takes in a bit a cycle.
     error : 1
         A byte was lost.
-    write, data, commit, rewind, full
+    write, data, commit, rewind, written, full
         To a :class:`~.frame_queue.FrameQueue`: header and payload.
     dropped : 1
         A request was dropped.
 
     Latency
     -------
-    One cycle from the last byte to ``commit``.
+    ``LATENCY`` cycles from the last byte to ``commit``.
     """
 
-    LATENCY = 1
+    LATENCY = 9
 
     def __init__(self, *, idle_cycles):
         self._idle_cycles = idle_cycles
@@ -50,6 +52,7 @@ class FrameReceiver(wiring.Component):
                 "data": Out(8),
                 "commit": Out(1),
                 "rewind": Out(1),
+                "written": In(bits_for(KEPT_MAX_BYTES)),
                 "full": In(1),
                 "dropped": Out(1),
             }
@@ -57,71 +60,69 @@ class FrameReceiver(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc = crc = FRAME_CRC.create()
-        arrived, byte = self.bytes.valid, self.bytes.payload
-        index = Signal(range(PAYLOAD_MAX_BYTES))
+        m.submodules.check = check = FrameCheck()
+        byte = self.bytes.payload
+        arrived = Signal()
+        # Within a request: header, its check, payload, and the check of both.
+        active = Signal()
+        checks = Signal()
+        in_payload = Signal()
+        part_ends = Signal()
+        shift = Signal(8)
+        shifts = Signal()
+        # Bits of this part; of a payload modulo a byte.
+        steps = Signal(range(8 * REQUEST_HEADER.size))
+        byte_ends = Signal()
         is_write = Signal()
-        last = Signal(range(PAYLOAD_MAX_BYTES))
-        idle = Signal(range(self._idle_cycles + 1))
-        wrong = Signal()
+        # What ``written`` is when all of the payload has come.
+        whole = Signal(range(PAYLOAD_MAX_BYTES))
+        idle = Signal(range(-self._idle_cycles, 1), init=-self._idle_cycles)
         drop = Signal()
-        take = Signal()
         m.d.comb += [
-            self.bytes.ready.eq(1),
+            self.bytes.ready.eq(~shifts),
+            arrived.eq(self.bytes.valid & ~shifts),
             self.data.eq(byte),
-            self.write.eq(take & ~self.full),
-            crc.data.eq(byte),
-            crc.valid.eq(take),
-            wrong.eq(byte != crc.crc.word_select(index[: (CHECK_BYTES - 1).bit_length()], 8)),
+            self.write.eq(arrived & active & ~checks & ~self.full),
+            check.start.eq(~active),
+            check.step.eq(shifts),
+            check.turn.eq(checks),
+            check.bit.eq(shift[0]),
+            byte_ends.eq(shifts & steps[:3].all()),
+            self.dropped.eq(self.rewind),
         ]
-        m.d.comb += self.dropped.eq(self.rewind)
-        m.d.sync += [self.commit.eq(0), self.rewind.eq(drop), idle.eq(idle + 1)]
-        with m.If(arrived):
-            m.d.sync += [index.eq(index + 1), idle.eq(0)]
+        with m.If(checks):
+            m.d.comb += [
+                part_ends.eq(byte_ends & steps[: (8 * CHECK_BYTES - 1).bit_length()].all()),
+                drop.eq(shifts & (shift[0] != check.check[0])),
+            ]
+        with m.Else():
+            all_came = Mux(in_payload, self.written[: len(whole)] == whole, steps.all())
+            m.d.comb += [part_ends.eq(byte_ends & all_came), drop.eq(arrived & self.full)]
+        with m.If(self.error | (idle >= 0)):
+            m.d.comb += drop.eq(1)
 
-        with m.FSM() as fsm:
-            with m.State("HUNT"):
-                m.d.comb += crc.start.eq(1)
-                m.d.sync += [index.eq(0), idle.eq(0)]
-                with m.If(arrived & (byte == REQUEST_START)):
-                    m.next = "HEADER"
-            with m.State("HEADER"):
-                m.d.comb += take.eq(arrived)
-                with m.If(arrived & (index == 0)):
-                    m.d.sync += is_write.eq((byte & WRITE).any())
-                with m.If(arrived & (index == 1)):
-                    m.d.sync += last.eq(byte)
-                with m.If(arrived & (index == REQUEST_HEADER.size - 1)):
-                    m.d.sync += index.eq(0)
-                    m.next = "HEADER_CHECK"
-                with m.If(drop):
-                    m.next = "HUNT"
-            with m.State("HEADER_CHECK"):
-                with m.If(arrived & (index == CHECK_BYTES - 1)):
-                    m.d.sync += [index.eq(0), self.commit.eq(~is_write & ~wrong)]
-                    m.next = "HUNT"
-                    with m.If(is_write):
-                        m.next = "PAYLOAD"
-                with m.If(drop):
-                    m.next = "HUNT"
-            with m.State("PAYLOAD"):
-                m.d.comb += take.eq(arrived)
-                with m.If(arrived & (index == last)):
-                    m.d.sync += index.eq(0)
-                    m.next = "PAYLOAD_CHECK"
-                with m.If(drop):
-                    m.next = "HUNT"
-            with m.State("PAYLOAD_CHECK"):
-                with m.If(arrived & (index == CHECK_BYTES - 1)):
-                    m.d.sync += self.commit.eq(~wrong)
-                    m.next = "HUNT"
-                with m.If(drop):
-                    m.next = "HUNT"
-
-        checking = fsm.ongoing("HEADER_CHECK") | fsm.ongoing("PAYLOAD_CHECK")
-        late = self.error | (idle == self._idle_cycles)
+        with m.If(shifts):
+            m.d.sync += [shift.eq(shift[1:]), steps.eq(steps + 1), shifts.eq(~byte_ends)]
+        m.d.sync += idle.eq(idle + 1)
         with m.If(arrived):
-            m.d.comb += drop.eq((checking & wrong) | (take & self.full))
-        with m.Elif(~fsm.ongoing("HUNT")):
-            m.d.comb += drop.eq(late)
+            m.d.sync += [shift.eq(byte), shifts.eq(1), idle.eq(idle.init)]
+            with m.If(~checks & ~in_payload & (steps == 0)):
+                m.d.sync += is_write.eq((byte & WRITE).any())
+            with m.If(~checks & ~in_payload & (steps == 8)):
+                m.d.sync += whole.eq(byte + 1 + REQUEST_HEADER.size)
+        with m.If(part_ends):
+            m.d.sync += [checks.eq(~checks), in_payload.eq(in_payload | checks), steps.eq(0)]
+            with m.If(checks & (in_payload | ~is_write)):
+                m.d.sync += active.eq(0)
+        with m.If(drop):
+            m.d.sync += active.eq(0)
+        with m.If(~active):
+            m.d.sync += [
+                *(active.eq(arrived & (byte == REQUEST_START)), idle.eq(idle.init)),
+                *(checks.eq(0), in_payload.eq(0), shifts.eq(0), steps.eq(0)),
+            ]
+        m.d.sync += [
+            self.commit.eq(active & part_ends & checks & (in_payload | ~is_write) & ~drop),
+            self.rewind.eq(active & drop),
+        ]
         return m

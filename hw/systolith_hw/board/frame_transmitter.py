@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from systolith_hw.link import CHECK_BYTES, RESPONSE_START
 
-from .checksum import FRAME_CRC
+from .checksum import FrameCheck
 
 __all__ = ["FrameTransmitter", "ResponseByte"]
 
@@ -26,11 +26,12 @@ class FrameTransmitter(wiring.Component):
     response : stream of ResponseByte
         Back-pressure is honoured.
     bytes : stream of 8
-        Back-pressure is honoured.
+        Back-pressure is honoured; a byte every nine cycles at best, for the check takes in a bit a cycle.
 
     Latency
     -------
-    None; the start byte goes before the first byte is accepted.
+    None; the start byte goes before the first byte of a response, and each of these is accepted eight cycles
+    after it was sent.
     """
 
     def __init__(self):
@@ -40,35 +41,44 @@ class FrameTransmitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc = crc = FRAME_CRC.create()
-        index = Signal(range(CHECK_BYTES))
+        m.submodules.check = check = FrameCheck()
+        steps = Signal(range(8 * CHECK_BYTES))
+        ends_byte = steps[:3].all()
         byte = self.response.payload
-        m.d.comb += crc.data.eq(byte.data)
+        m.d.comb += [
+            self.bytes.payload.eq(byte.data),
+            check.bit.eq(byte.data.bit_select(steps[:3], 1)),
+        ]
+        with m.If(check.step):
+            m.d.sync += steps.eq(steps + 1)
         with m.FSM():
             with m.State("START"):
                 m.d.comb += [
-                    crc.start.eq(1),
+                    check.start.eq(1),
                     self.bytes.payload.eq(RESPONSE_START),
                     self.bytes.valid.eq(self.response.valid),
                 ]
                 with m.If(self.bytes.valid & self.bytes.ready):
-                    m.next = "BODY"
-            with m.State("BODY"):
-                m.d.comb += [
-                    self.bytes.payload.eq(byte.data),
-                    self.bytes.valid.eq(self.response.valid),
-                    self.response.ready.eq(self.bytes.ready),
-                    crc.valid.eq(self.response.valid & self.response.ready),
-                ]
-                with m.If(crc.valid & byte.last):
-                    m.next = "CHECK"
-            with m.State("CHECK"):
-                m.d.comb += [
-                    self.bytes.payload.eq(crc.crc.word_select(index, 8)),
-                    self.bytes.valid.eq(1),
-                ]
+                    m.next = "SEND"
+            with m.State("SEND"):
+                m.d.comb += self.bytes.valid.eq(self.response.valid)
+                with m.If(self.bytes.valid & self.bytes.ready):
+                    m.next = "TAKE_IN"
+            with m.State("TAKE_IN"):
+                m.d.comb += [check.step.eq(1), self.response.ready.eq(ends_byte)]
+                with m.If(ends_byte):
+                    m.next = "SEND"
+                    with m.If(byte.last):
+                        m.d.sync += steps.eq(0)
+                        m.next = "SEND_CHECK"
+            with m.State("SEND_CHECK"):
+                m.d.comb += [self.bytes.payload.eq(check.check), self.bytes.valid.eq(1)]
                 with m.If(self.bytes.ready):
-                    m.d.sync += index.eq(index + 1)
-                    with m.If(index == CHECK_BYTES - 1):
-                        m.next = "START"
+                    m.next = "TURN"
+            with m.State("TURN"):
+                m.d.comb += [check.step.eq(1), check.turn.eq(1)]
+                with m.If(ends_byte):
+                    m.next = "SEND_CHECK"
+                with m.If(steps.all()):
+                    m.next = "START"
         return m

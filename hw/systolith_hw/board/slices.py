@@ -5,9 +5,6 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from systolith_hw.axi import axi4_manager_ports
-from systolith_hw.config import ADDRESS_BITS
-
-from .bus_access import Access
 
 __all__ = ["AccessSlice", "BusSlice", "StreamSlice"]
 
@@ -58,7 +55,7 @@ class BusSlice(wiring.Component):
 
     Parameters
     ----------
-    data_bits : int
+    data_bits, address_bits : int
 
     Members
     -------
@@ -72,8 +69,8 @@ class BusSlice(wiring.Component):
     One cycle from the manager to the memory, none back. Back-pressure is honoured.
     """
 
-    def __init__(self, *, data_bits):
-        self._manager = axi4_manager_ports(prefix="", data_bits=data_bits, address_bits=ADDRESS_BITS)
+    def __init__(self, *, data_bits, address_bits):
+        self._manager = axi4_manager_ports(prefix="", data_bits=data_bits, address_bits=address_bits)
         super().__init__(
             {f"m_axi_{name}": member for name, member in self._manager.items()}
             | {f"s_axi_{name}": member.flip() for name, member in self._manager.items()}
@@ -116,7 +113,8 @@ class AccessSlice(wiring.Component):
 
     Parameters
     ----------
-    data_bits : int
+    access : Access
+        What they are.
 
     Members
     -------
@@ -127,8 +125,8 @@ class AccessSlice(wiring.Component):
     One cycle to the access and one back.
     """
 
-    def __init__(self, *, data_bits):
-        super().__init__({"i": In(Access(data_bits=data_bits)), "o": Out(Access(data_bits=data_bits))})
+    def __init__(self, access):
+        super().__init__({"i": In(access), "o": Out(access)})
 
     def elaborate(self, platform):
         m = Module()

@@ -3,11 +3,11 @@
 from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
+from amaranth.utils import bits_for
 
 from systolith_hw.accelerator import STOCK, Accelerator
 from systolith_hw.axi import Response, axi4_manager_ports, axi_lite_subordinate_ports
 from systolith_hw.baud import BITS_PER_BYTE, FRACTION_BITS, bit_period
-from systolith_hw.config import ADDRESS_BITS
 from systolith_hw.link import IDLE_BYTES, QUEUE_BYTES
 from systolith_hw.registers import ADDRESS_SPACE_BITS
 
@@ -45,6 +45,10 @@ class BoardTop(wiring.Component):
         Of the domain ``sync``.
     baud : int
         Bits per second of the serial line, at most a quarter of the clock.
+    queue_bytes : int
+        Of requests that may be sent before the first is answered: a power of two.
+    bus_registers : bool
+        Whether there are registers on the way to the memory and round the host's accesses: for a fast clock.
     lowering : Lowering
         Of the accelerator.
 
@@ -62,28 +66,46 @@ class BoardTop(wiring.Component):
         If the baud rate is out of range.
     """
 
-    def __init__(self, config, *, memory, clock_hz, baud, lowering=STOCK):
+    def __init__(
+        self,
+        config,
+        *,
+        memory,
+        clock_hz,
+        baud,
+        queue_bytes=QUEUE_BYTES,
+        bus_registers=True,
+        lowering=STOCK,
+    ):
         self._config = config
         self._period = bit_period(clock_hz, baud)
-        self._facts = {"memory_bytes": memory.memory_bytes, "clock_hz": clock_hz, "baud": baud}
+        self._facts = {
+            "memory_bytes": memory.memory_bytes,
+            "clock_hz": clock_hz,
+            "baud": baud,
+            "queue_bytes": queue_bytes,
+        }
+        self._bus_registers = bus_registers
         self._lowering = lowering
         self._memory = memory
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "leds": Out(2)})
 
     def elaborate(self, platform):
         m = Module()
-        data_bits = self._config.axi_data_bits
+        bus = {
+            "data_bits": self._config.axi_data_bits,
+            # What lies just outside the memory is told from what lies inside.
+            "address_bits": max(self._config.address_bits, bits_for(self._memory.memory_bytes)),
+        }
         registers = BoardRegisters(**self._facts, reset_cycles=RESET_CYCLES)
         reset = Signal()
         m.d.sync += reset.eq(registers.reset)
         device_reset = ResetInserter(reset)
         accelerator = Accelerator(self._config, lowering=self._lowering)
-        arbiter = MemoryArbiter(data_bits=data_bits)
-        bridge = Bridge(data_bits=data_bits)
+        arbiter = MemoryArbiter(**bus)
+        bridge = Bridge(**bus)
         memory_access = BusAccess(
-            ports=axi4_manager_ports(prefix="m_axi_", data_bits=data_bits, address_bits=ADDRESS_BITS),
-            prefix="m_axi_",
-            data_bits=data_bits,
+            ports=axi4_manager_ports(prefix="m_axi_", **bus), prefix="m_axi_", data_bits=bus["data_bits"]
         )
         lite = axi_lite_subordinate_ports(prefix="m_axil_", address_bits=ADDRESS_SPACE_BITS)
         device_access = BusAccess(
@@ -91,7 +113,6 @@ class BoardTop(wiring.Component):
         )
         m.submodules.registers = registers
         m.submodules.accelerator = device_reset(accelerator)
-        m.submodules.accelerator_bus = accelerator_bus = device_reset(BusSlice(data_bits=data_bits))
         m.submodules.arbiter = device_reset(arbiter)
         m.submodules.memory = device_reset(self._memory)
         m.submodules.bridge = bridge
@@ -99,31 +120,36 @@ class BoardTop(wiring.Component):
         m.submodules.device_access = device_access
 
         self._connect_line(m, bridge, registers)
-        for name, access, width in (
-            ("memory", memory_access.access, data_bits),
-            ("device", device_access.access, 32),
-            ("board", registers.access, 32),
+        for name, access in (
+            ("memory", memory_access.access),
+            ("device", device_access.access),
+            ("board", registers.access),
         ):
-            m.submodules[f"{name}_access_slice"] = part = AccessSlice(data_bits=width)
-            connect(m, getattr(bridge, name), part.i)
-            connect(m, part.o, access)
+            asked = getattr(bridge, name)
+            if self._bus_registers:
+                m.submodules[f"{name}_access_slice"] = part = AccessSlice(asked.signature)
+                connect(m, asked, part.i)
+                asked = part.o
+            connect(m, asked, access)
         _connect_bus(m, device_access, "m_axil_", accelerator, "s_axil_")
-        _connect_bus(m, accelerator, "m_axi_", accelerator_bus, "s_axi_")
-        _connect_bus(m, accelerator_bus, "m_axi_", arbiter, "s0_axi_")
+        manager = accelerator
+        if self._bus_registers:
+            m.submodules.accelerator_bus = manager = device_reset(BusSlice(**bus))
+            _connect_bus(m, accelerator, "m_axi_", manager, "s_axi_")
+        _connect_bus(m, manager, "m_axi_", arbiter, "s0_axi_")
         _connect_bus(m, memory_access, "m_axi_", arbiter, "s1_axi_")
         _connect_bus(m, arbiter, "m_axi_", self._memory, "s_axi_")
-        bus = accelerator
         failed = [
-            getattr(bus, f"m_axi_{channel}valid") & (getattr(bus, f"m_axi_{channel}resp") >= Response.SLVERR)
+            getattr(accelerator, f"m_axi_{channel}valid")
+            & (getattr(accelerator, f"m_axi_{channel}resp") >= Response.SLVERR)
             for channel in ("r", "b")
         ]
         m.d.comb += [
             registers.interrupt.eq(accelerator.irq),
             registers.bus_error.eq(Cat(failed).any()),
         ]
-        m.d.sync += self.leds.eq(
-            Cat(Cat(bus.m_axi_arvalid, bus.m_axi_awvalid, bus.m_axi_rvalid).any(), registers.fault)
-        )
+        accesses = Cat(accelerator.m_axi_arvalid, accelerator.m_axi_awvalid, accelerator.m_axi_rvalid)
+        m.d.sync += self.leds.eq(Cat(accesses.any(), registers.fault))
         return m
 
     def _connect_line(self, m, bridge, registers):
@@ -131,7 +157,7 @@ class BoardTop(wiring.Component):
         byte_cycles = BITS_PER_BYTE * self._period >> FRACTION_BITS
         m.submodules.uart_receiver = receiver = UartReceiver(period=self._period)
         m.submodules.frame_receiver = frames = FrameReceiver(idle_cycles=IDLE_BYTES * byte_cycles)
-        m.submodules.frame_queue = queue = FrameQueue(depth=QUEUE_BYTES)
+        m.submodules.frame_queue = queue = FrameQueue(depth=self._facts["queue_bytes"])
         m.submodules.frame_transmitter = responses = FrameTransmitter()
         m.submodules.uart_transmitter = transmitter = UartTransmitter(period=self._period)
         connect(m, receiver.bytes, frames.bytes)
@@ -145,6 +171,7 @@ class BoardTop(wiring.Component):
             queue.data.eq(frames.data),
             queue.commit.eq(frames.commit),
             queue.rewind.eq(frames.rewind),
+            frames.written.eq(queue.written),
             frames.full.eq(queue.full),
             registers.dropped.eq(frames.dropped),
             self.tx.eq(transmitter.tx),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from systolith_hw.board.sdram import SdramChip, SdramMemory
 from systolith_hw.config import ArrayConfig
+from systolith_hw.link import QUEUE_BYTES
 from systolith_hw.vendor import Vendor
 
 __all__ = ["Board"]
@@ -44,6 +45,8 @@ class Board:
         The board's name in openFPGALoader.
     sdram : SdramChip or None
         The device memory beside the FPGA; None: it is on the chip.
+    queue_bytes, bus_registers
+        As for :class:`~systolith_hw.board.BoardTop`: a small part does with less.
     """
 
     name: str
@@ -61,6 +64,8 @@ class Board:
     capacity: dict
     loader: str
     sdram: SdramChip | None = None
+    queue_bytes: int = QUEUE_BYTES
+    bus_registers: bool = True
 
     def memory(self, *, data_bits, clock_hz):
         """The device memory, as an AXI4 subordinate.

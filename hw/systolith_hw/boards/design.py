@@ -39,6 +39,8 @@ class BoardDesign(Elaboratable):
             memory=self._memory,
             clock_hz=self.clock_hz,
             baud=baud,
+            queue_bytes=board.queue_bytes,
+            bus_registers=board.bus_registers,
             lowering=board.vendor.lowering,
         )
 

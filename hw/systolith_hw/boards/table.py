@@ -53,6 +53,7 @@ def _tang_nano(size, **facts):
         flow="gowin",
         clock_in_hz=27_000_000,
         link="serial line of the USB bridge",
+        bus_registers=False,
         loader=f"tangnano{size}",
         **facts,
     )
@@ -122,6 +123,8 @@ _BOARDS = [
         ),
         baud=1_000_000,
         link="serial line of the FT2232H, channel B",
+        queue_bytes=KIB,
+        bus_registers=False,
         capacity={"LUT": 5280, "FF": 5280, "RAM": 30, "SPRAM": 4, "DSP": 8},
         loader="ice40_generic",
     ),

@@ -57,6 +57,8 @@ def _emit(setup, vendor):
         memory=vendor.ram(memory_bytes=setup.memory_bytes, data_bits=setup.config.axi_data_bits),
         clock_hz=setup.clock_hz,
         baud=setup.baud,
+        queue_bytes=setup.queue_bytes,
+        bus_registers=setup.bus_registers,
         lowering=vendor.lowering,
     )
     return rtlil.convert(board, name=TOP, emit_src=False)

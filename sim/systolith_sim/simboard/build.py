@@ -33,8 +33,8 @@ LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
 FAST, SLOW = "-O2", "-O0"
 NETLIST = "-O1"
 _FOLLOW_INPUTS = re.compile(r"(vlSelfRef\.__VicoFirstIteration = )1U;")
-_ZERO = re.compile(r"^    \S+\[\d+\] = \d+'[dh]0+;\n", re.MULTILINE)
-"""The first content of a word of memory: a simulated memory is zero without being told so."""
+_ZERO = re.compile(r"^  initial begin\n(?:    \S+\[\d+\] = \d+'[dh]0+;\n)+  end\n", re.MULTILINE)
+"""The first content of a memory: a simulated one is zero without being told so."""
 
 
 def build_board(setup, *, cache=None, progress=None):
@@ -117,6 +117,8 @@ def _emit(setup):
         memory=_memory(setup),
         clock_hz=setup.clock_hz,
         baud=setup.baud,
+        queue_bytes=setup.queue_bytes,
+        bus_registers=setup.bus_registers,
         lowering=LOOPS,
     )
     text = verilog.convert(board, name="board", emit_src=False, strip_internal_attrs=True)

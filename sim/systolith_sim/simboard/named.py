@@ -44,5 +44,7 @@ def named_setup(name, *, array=None, memory_bytes=None, baud=None, netlist=False
         clock_hz=board.clock_hz,
         baud=baud or board.clock_hz // 4,
         part=name if netlist else None,
+        queue_bytes=board.queue_bytes,
+        bus_registers=board.bus_registers,
         **memory,
     )

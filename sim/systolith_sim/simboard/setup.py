@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from systolith_hw import ArrayConfig
 from systolith_hw.baud import DEFAULT_BAUD, bit_period
+from systolith_hw.link import QUEUE_BYTES
 
 if TYPE_CHECKING:
     from systolith_hw.board.sdram import SdramChip
@@ -32,6 +33,10 @@ class BoardSetup:
         The device memory beside the FPGA. None: it is on the chip.
     part : str or None
         A board, or a family of parts, whose synthesized netlist runs. None: the design itself.
+    queue_bytes : int
+        Of requests that may be sent before the first is answered: a power of two.
+    bus_registers : bool
+        Whether there are registers on the way to the memory.
 
     Raises
     ------
@@ -46,6 +51,8 @@ class BoardSetup:
     clock_hz: int | None = None
     sdram: SdramChip | None = None
     part: str | None = None
+    queue_bytes: int = QUEUE_BYTES
+    bus_registers: bool = True
 
     def __post_init__(self):
         if self.sdram is not None:
