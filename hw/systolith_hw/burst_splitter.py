@@ -58,14 +58,9 @@ class BurstSplitter(wiring.Component):
         left = Signal.like(self.transfers.payload)
         to_boundary = Signal(range(boundary_beats + 1))
         done = Signal()
-        beat_address = left.address[exact_log2(self._bus_bytes) : exact_log2(BOUNDARY_BYTES)]
         burst = self.bursts.payload
-        offset = beat_address[: len(left.beats)]
-        near = beat_address[len(offset) :]
         m.d.comb += [
-            to_boundary.eq(boundary_beats - beat_address),
-            # Only what begins near the boundary can cross it.
-            self.last.eq(~near.all() | (left.beats <= (1 << len(offset)) - offset)),
+            to_boundary.eq(boundary_beats - self._beat_address(left)),
             self.bursts.valid.eq(active),
             burst.address.eq(left.address),
             burst.beats.eq(Mux(self.last, left.beats, to_boundary)),
@@ -73,10 +68,26 @@ class BurstSplitter(wiring.Component):
             self.transfers.ready.eq(~active | done),
         ]
         with m.If(self.transfers.ready):
-            m.d.sync += [active.eq(self.transfers.valid), left.eq(self.transfers.payload)]
+            m.d.sync += [
+                active.eq(self.transfers.valid),
+                left.eq(self.transfers.payload),
+                self.last.eq(self._fits(self.transfers.payload)),
+            ]
         with m.Elif(self.bursts.ready):
             m.d.sync += [
                 left.address.eq(left.address + burst.beats * self._bus_bytes),
                 left.beats.eq(left.beats - burst.beats),
+                self.last.eq(1),
             ]
         return m
+
+    def _beat_address(self, transfer):
+        """Beats from a boundary to its first."""
+        return transfer.address[exact_log2(self._bus_bytes) : exact_log2(BOUNDARY_BYTES)]
+
+    def _fits(self, transfer):
+        """Whether a transfer crosses no boundary; only what begins near one can."""
+        beat_address = self._beat_address(transfer)
+        offset = beat_address[: len(transfer.beats)]
+        near = beat_address[len(offset) :]
+        return ~near.all() | (transfer.beats <= (1 << len(offset)) - offset)

@@ -79,6 +79,7 @@ class Completion(wiring.Component):
         address = Signal(config.address_bits)
         beats = RECORD_BYTES // config.bus_bytes
         beat = Signal(range(beats))
+        last_beat = Signal(init=beats == 1)
         end = Signal()
         with m.FSM():
             with m.State("WAIT"):
@@ -99,9 +100,9 @@ class Completion(wiring.Component):
             with m.State("WRITE"):
                 m.d.comb += self.record_beats.valid.eq(1)
                 with m.If(self.record_beats.ready):
-                    m.d.sync += beat.eq(beat + 1)
-                    with m.If(beat == beats - 1):
-                        m.d.sync += beat.eq(0)
+                    m.d.sync += [beat.eq(beat + 1), last_beat.eq(beat == beats - 2)]
+                    with m.If(last_beat):
+                        m.d.sync += [beat.eq(0), last_beat.eq(beats == 1)]
                         m.d.comb += self.slot_release.eq(1)
                         m.next = "WAIT"
         with m.If(was_run):

@@ -130,14 +130,17 @@ class DescriptorFetch(wiring.Component):
             failures.eq(self._failures(block_lines, reserved, too_wide)),
         ]
 
+        wanted = Signal()
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
+            m.d.sync += wanted.eq(
+                fsm.ongoing("IDLE")
+                & self.enable
+                & (next_index != self.ring_tail)
+                & (self.in_flight_count != config.descriptor_slots)
+            )
             with m.State("IDLE"):
-                m.d.comb += self.requests.valid.eq(
-                    self.enable
-                    & (next_index != self.ring_tail)
-                    & (self.in_flight_count != config.descriptor_slots)
-                )
+                m.d.comb += self.requests.valid.eq(wanted)
                 with m.If(self.requests.valid & self.requests.ready):
                     m.d.sync += [beats_left.eq(beats), fault.eq(0), reserved.eq(0), too_wide.eq(0)]
                     m.next = "COLLECT"

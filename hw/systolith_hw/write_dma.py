@@ -107,7 +107,7 @@ class WriteDma(wiring.Component):
 
         # A burst is offered on the address channel and put into the queues at once: its data must not wait
         # until the address is taken, for a subordinate may wait for data before it takes the address.
-        data_entry = data.StructLayout({"beats": splitting.beats.shape(), "record": 1})
+        data_entry = data.StructLayout({"beats": splitting.beats.shape(), "single": 1, "record": 1})
         response_entry = data.StructLayout(
             {
                 "address": config.address_bits,
@@ -131,6 +131,7 @@ class WriteDma(wiring.Component):
             burst.ready.eq(self.bursts.valid & self.bursts.ready),
             data_queue.i.valid.eq(put),
             data_queue.i.payload.beats.eq(burst.payload.beats),
+            data_queue.i.payload.single.eq(burst.payload.beats == 1),
             data_queue.i.payload.record.eq(splitting.record),
             response_queue.i.valid.eq(put),
             response_queue.i.payload.address.eq(burst.payload.address),
@@ -146,6 +147,7 @@ class WriteDma(wiring.Component):
 
     def _send_data(self, m, queue):
         sent = Signal.like(queue.payload.beats)
+        later_last = Signal()
         out = self.beats
 
         def forward(beats):
@@ -161,13 +163,13 @@ class WriteDma(wiring.Component):
         with m.Else():
             forward(self.row_beats)
         m.d.comb += [
-            out.payload.last.eq(sent + 1 == queue.payload.beats),
+            out.payload.last.eq(queue.payload.single | later_last),
             queue.ready.eq(out.valid & out.ready & out.payload.last),
         ]
         with m.If(out.valid & out.ready):
-            m.d.sync += sent.eq(sent + 1)
+            m.d.sync += [sent.eq(sent + 1), later_last.eq(sent + 2 == queue.payload.beats)]
             with m.If(out.payload.last):
-                m.d.sync += sent.eq(0)
+                m.d.sync += [sent.eq(0), later_last.eq(0)]
 
     def _take_responses(self, m, queue):
         received = Signal()

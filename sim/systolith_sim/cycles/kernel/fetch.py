@@ -32,9 +32,11 @@ def valid(setup, fetch):
     if number:
         idle = max(idle, fetch.dispatched_at[(number - 1) & RING - 1] + 1)
     holder = number - setup.descriptor_slots
-    if holder < 0:
-        return idle
-    return max(idle, fetch.released_at[holder & RING - 1] + 1) if holder < fetch.released else NEVER
+    if holder >= fetch.released:
+        return NEVER
+    if holder >= 0:
+        idle = max(idle, fetch.released_at[holder & RING - 1] + 1)
+    return idle + 1
 
 
 @inlined
