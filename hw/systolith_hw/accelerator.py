@@ -32,6 +32,7 @@ from .registers import ADDRESS_SPACE_BITS
 from .requantize import RequantizerLanes
 from .row_feeder import RowFeeder
 from .row_packer import RowPacker
+from .serial_epilogue import SerialEpilogue
 from .store_sequencer import StoreSequencer
 from .weight_feeder import WeightFeeder
 from .write_dma import WriteDma
@@ -129,7 +130,10 @@ class Accelerator(wiring.Component):
             config, delay_cycles=RowFeeder.LATENCY + array.latency
         )
         m.submodules.store_sequencer = self.store_sequencer = StoreSequencer(config)
-        m.submodules.epilogue = self.epilogue = Epilogue(config, lanes=self._lowering.lanes)
+        if config.lane_cycles == 1:
+            m.submodules.epilogue = self.epilogue = Epilogue(config, lanes=self._lowering.lanes)
+        else:
+            m.submodules.epilogue = self.epilogue = SerialEpilogue(config)
         m.submodules.row_packer = self.row_packer = RowPacker(config)
         m.submodules.write_dma = self.write_dma = WriteDma(config)
         m.submodules.completion = self.completion = Completion(config)

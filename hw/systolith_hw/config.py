@@ -27,6 +27,9 @@ COUNTER_BITS = 32
 PARAMETER_BYTES = 8
 """Size of one output channel's epilogue parameters (bias, multiplier, shift)."""
 
+LANE_CYCLES = (1, 16, 32, 64)
+"""What ``ArrayConfig.lane_cycles`` may be."""
+
 K_MAX = (1 << (ACCUMULATOR_BITS - 1)) // (1 << (2 * (OPERAND_BITS - 1))) - 1
 """Largest K whose sum of products cannot overflow the accumulator: 131071."""
 
@@ -69,7 +72,8 @@ class ArrayConfig:
     accumulator_rows : int
         Rows of each of the two halves of the accumulator memory: the largest block of M.
     epilogue_lanes : int or None
-        Output channels requantized per cycle; divides C. ``None``: all of them.
+        Output channels requantized at once; divides C. ``None``: all of them, or one if ``lane_cycles`` is
+        not 1.
     burst_bytes : int
         Bytes along K that one AXI burst should fetch of a row of A or of an N×K matrix B.
     outstanding : int
@@ -84,6 +88,9 @@ class ArrayConfig:
         more is rejected.
     counter_bits : int
         Bits of every cycle counter, which counts modulo ``2**counter_bits``; 16 to 32.
+    lane_cycles : int
+        Cycles in which an output channel is requantized. 1: a pipeline takes one a cycle in every lane. 16,
+        32 or 64: the only lane computes 4, 2 or 1 bits a cycle, and takes the less logic.
 
     Raises
     ------
@@ -104,6 +111,7 @@ class ArrayConfig:
     address_bits: int = ADDRESS_BITS
     dimension_bits: int = DIMENSION_BITS
     counter_bits: int = COUNTER_BITS
+    lane_cycles: int = 1
 
     def __post_init__(self):
         _check_power_of_two("rows", self.rows, 2, 64)
@@ -111,9 +119,18 @@ class ArrayConfig:
         if self.axi_data_bits is None:
             object.__setattr__(self, "axi_data_bits", min(max(8 * self.rows, 32), 512))
         _check_power_of_two("axi_data_bits", self.axi_data_bits, 32, 512)
+        if type(self.lane_cycles) is not int:
+            raise TypeError(f"lane_cycles must be an int, not {self.lane_cycles!r}")
+        if self.lane_cycles not in LANE_CYCLES:
+            raise ValueError(f"lane_cycles must be 1, 16, 32 or 64, not {self.lane_cycles}")
+        most_lanes = self.columns if self.lane_cycles == 1 else 1
         if self.epilogue_lanes is None:
-            object.__setattr__(self, "epilogue_lanes", self.columns)
+            object.__setattr__(self, "epilogue_lanes", most_lanes)
         _check_power_of_two("epilogue_lanes", self.epilogue_lanes, 1, self.columns)
+        if self.epilogue_lanes > most_lanes:
+            raise ValueError(
+                f"epilogue_lanes must be 1 with lane_cycles {self.lane_cycles}, not {self.epilogue_lanes}"
+            )
         _check_power_of_two("burst_bytes", self.burst_bytes, 4, 1024)
         _check_power_of_two("a_buffer_lines", self.a_buffer_lines, 4, 16384)
         _check_power_of_two("b_buffer_lines", self.b_buffer_lines, 4, 16384)
@@ -146,7 +163,7 @@ class ArrayConfig:
             If ``text`` is neither.
         """
         parts = _TEXT.findall(text) if _TEXT_WHOLE.fullmatch(text) else []
-        names = {prefix: field for field, prefix in _TEXT_FORM + _TEXT_WIDTHS}
+        names = {prefix: field for field, prefix in _TEXT_FORM + _TEXT_UNUSUAL}
         names |= {"": "rows", "x": "columns", "X": "columns"}
         values = {names[prefix]: int(value) for prefix, value in parts if prefix in names}
         if not parts or len(values) != len(parts):
@@ -156,8 +173,8 @@ class ArrayConfig:
     def __str__(self):
         """The stable text form, from which :meth:`parse` makes an equal configuration."""
         parts = [f"{prefix}{getattr(self, field)}" for field, prefix in _TEXT_FORM]
-        for field, prefix in _TEXT_WIDTHS:
-            if getattr(self, field) != _FULL[field]:
+        for field, prefix in _TEXT_UNUSUAL:
+            if getattr(self, field) != _USUAL[field]:
                 parts.append(f"{prefix}{getattr(self, field)}")
         return "-".join([f"{self.rows}x{self.columns}", *parts])
 
@@ -242,10 +259,15 @@ _TEXT_FORM = (
     ("descriptor_slots", "ds"),
 )
 
-_TEXT_WIDTHS = (("address_bits", "addr"), ("dimension_bits", "dim"), ("counter_bits", "cnt"))
-"""Told only where they are less than in descriptors and records."""
+_TEXT_UNUSUAL = (
+    ("address_bits", "addr"),
+    ("dimension_bits", "dim"),
+    ("counter_bits", "cnt"),
+    ("lane_cycles", "lc"),
+)
+"""Told only where they are not as usual."""
 
-_FULL = {"address_bits": ADDRESS_BITS, "dimension_bits": DIMENSION_BITS, "counter_bits": COUNTER_BITS}
+_USUAL = {field.name: field.default for field in dataclasses.fields(ArrayConfig)}
 
 _TEXT_WHOLE = re.compile("[0-9]+[xX][0-9]+(-[a-z]+[0-9]+)*")
 _TEXT = re.compile("([a-z]*)([0-9]+)", re.IGNORECASE)

@@ -112,7 +112,11 @@ REGISTERS = {
     "traffic": Register(
         offset=0x50, access="ro", doc="Burst bytes along K in bits 15–0, outstanding accesses in 31–16"
     ),
-    "slots": Register(offset=0x54, access="ro", doc="Descriptors that may be in flight"),
+    "slots": Register(
+        offset=0x54,
+        access="ro",
+        doc="Descriptors that may be in flight in bits 15–0, cycles of a lane of the epilogue in 31–16",
+    ),
     "widths": Register(
         offset=0x58, access="ro", doc="Bits of M, K and N in bits 15–0, of cycle counters in 31–16"
     ),
@@ -141,6 +145,6 @@ def identity(config):
         "epilogue": config.accumulator_rows | config.epilogue_lanes << 16,
         "config_hash": int(config.content_hash[:8], 16),
         "traffic": config.burst_bytes | config.outstanding << 16,
-        "slots": config.descriptor_slots,
+        "slots": config.descriptor_slots | config.lane_cycles << 16,
         "widths": config.dimension_bits | config.counter_bits << 16,
     }

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from .epilogue import GroupLayout
+from .groups import GroupLayout
 from .messages import WriteData
 
 __all__ = ["RowPacker"]

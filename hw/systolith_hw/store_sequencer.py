@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from .descriptor import Output
-from .epilogue import RowTraits
+from .groups import RowTraits
 from .messages import Job, ResultTile, RowWrite, field_shape
 
 __all__ = ["StoreSequencer"]

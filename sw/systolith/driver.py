@@ -29,7 +29,7 @@ IDENTITY_FIELDS = {
     "buffers": ("a_buffer_lines", "b_buffer_lines"),
     "epilogue": ("accumulator_rows", "epilogue_lanes"),
     "traffic": ("burst_bytes", "outstanding"),
-    "slots": ("descriptor_slots",),
+    "slots": ("descriptor_slots", "lane_cycles"),
     "widths": ("dimension_bits", "counter_bits"),
 }
 """What the two halves of an identity register say, the low half first."""

@@ -62,6 +62,7 @@ def test_init():
         "address_bits": 32,
         "dimension_bits": 24,
         "counter_bits": 32,
+        "lane_cycles": 1,
     }
 
 
@@ -335,6 +336,22 @@ def test_widths():
     assert ArrayConfig.parse("16x16-dim12").dimension_bits == 12
     full = ArrayConfig.parse("16x16-addr32-dim24-cnt32")
     assert full.content_hash == ArrayConfig().content_hash
+
+
+def test_lane_cycles():
+    """Told only where it is not 1; then there is one lane."""
+    serial = ArrayConfig(lane_cycles=16)
+    assert serial.epilogue_lanes == 1
+    assert str(serial) == DEFAULT_TEXT.replace("e16", "e1") + "-lc16"
+    assert ArrayConfig.parse(str(serial)) == serial == ArrayConfig.parse("16x16-lc16")
+    assert ArrayConfig.parse("16x16-lc1") == ArrayConfig()
+    for value in (0, 2, 8, 128, -16):
+        with pytest.raises(ValueError, match=f"^lane_cycles must be 1, 16, 32 or 64, not {value}$"):
+            ArrayConfig(lane_cycles=value)
+    with pytest.raises(TypeError, match=r"^lane_cycles must be an int, not 16\.0$"):
+        ArrayConfig(lane_cycles=16.0)
+    with pytest.raises(ValueError, match=r"^epilogue_lanes must be 1 with lane_cycles 32, not 4$"):
+        ArrayConfig(lane_cycles=32, epilogue_lanes=4)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import random
 import pytest
 from hw.streams import STALLS, accept, lanes, offer, signed, simulate, small_config
 from systolith_hw.epilogue import Epilogue
+from systolith_hw.serial_epilogue import SerialEpilogue
 
 INT32 = (-(1 << 31), (1 << 31) - 1)
 CONFIGS = {
@@ -11,6 +12,8 @@ CONFIGS = {
     "one lane": {"rows": 4, "columns": 4, "epilogue_lanes": 1},
     "two lanes, wide bus": {"rows": 2, "columns": 4, "epilogue_lanes": 2, "axi_data_bits": 512},
     "two lanes, narrow bus": {"rows": 4, "columns": 8, "epilogue_lanes": 2, "axi_data_bits": 64},
+    "serial": {"rows": 4, "columns": 4, "lane_cycles": 16},
+    "serial, wide bus": {"rows": 2, "columns": 2, "lane_cycles": 32, "axi_data_bits": 512},
 }
 
 
@@ -37,13 +40,17 @@ def pack(parameters):
     )
 
 
+def make_epilogue(config):
+    return Epilogue(config) if config.lane_cycles == 1 else SerialEpilogue(config)
+
+
 @pytest.mark.parametrize(("idle", "stall"), STALLS)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_sim_random(name, idle, stall):
     """Tiles of several rows with parameters of their own, which are replaced as soon as that is allowed."""
     config = small_config(**CONFIGS[name])
     rng = random.Random(name)
-    dut = Epilogue(config)
+    dut = make_epilogue(config)
     columns, lane_count = config.columns, config.epilogue_lanes
     tiles = []
     for _ in range(14):
@@ -153,3 +160,26 @@ def test_sim_latency():
     simulate(dut, bench)
     assert seen == [(row + Epilogue.LATENCY, [row] * 4) for row in range(6)]
     assert signed(0xFFFFFFFF, 32) == -1
+
+
+@pytest.mark.parametrize("lane_cycles", [16, 64])
+def test_sim_serial_latency(lane_cycles):
+    """A column takes ``lane_cycles`` cycles, also across rows and whatever is computed."""
+    config = small_config(lane_cycles=lane_cycles)
+    dut = SerialEpilogue(config)
+    offers, results = [], []
+
+    async def bench(ctx):
+        ctx.set(dut.groups.ready, 1)
+        ctx.set(dut.rows.valid, 1)
+        for cycle in range(7 * lane_cycles):
+            ctx.set(dut.rows.payload, {"columns": 3, "int8": len(offers) % 2, "parameters": 1})
+            if ctx.get(dut.rows.ready):
+                offers.append(cycle)
+            if ctx.get(dut.groups.valid):
+                results.append(cycle)
+            await ctx.tick()
+
+    simulate(dut, bench)
+    assert results == [SerialEpilogue.latency(config) + lane_cycles * column for column in range(6)]
+    assert offers == [0, *(1 + lane_cycles * (3 * row + 2) for row in range(2))]

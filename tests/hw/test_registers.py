@@ -96,7 +96,7 @@ def test_identity():
         "epilogue": 0x00200040,
         "config_hash": int(config.content_hash[:8], 16),
         "traffic": 0x00400040,
-        "slots": 4,
+        "slots": 0x10004,
         "widths": 0x00200018,
     }
     assert MAGIC.to_bytes(4, "little") == b"SYST"
@@ -123,7 +123,8 @@ def test_identity_registers():
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ArrayConfig)])
 def test_identity_differs(name):
     """Every parameter shows in a register of its own, beside the hash."""
-    config = ArrayConfig(b_buffer_lines=1024, epilogue_lanes=8)
+    lanes = {"lane_cycles": 32} if name == "lane_cycles" else {"epilogue_lanes": 8}
+    config = ArrayConfig(b_buffer_lines=1024, **lanes)
     other = dataclasses.replace(config, **{name: getattr(config, name) // 2})
     differing = {key for key, value in identity(config).items() if identity(other)[key] != value}
     assert "config_hash" in differing and len(differing) == 2

@@ -1,10 +1,13 @@
 import collections
+import functools
 import itertools
 import random
 
 import pytest
 from hw.streams import simulate
+from systolith_hw.config import LANE_CYCLES
 from systolith_hw.requantize import MULTIPLIER_BITS, SHIFT_BITS, Requantizer
+from systolith_hw.serial_requantizer import SerialRequantizer
 
 INT32 = (-(1 << 31), (1 << 31) - 1)
 EDGES = [INT32[0], INT32[0] + 1, -129, -128, -1, 0, 1, 127, 128, INT32[1] - 1, INT32[1]]
@@ -35,7 +38,7 @@ def case(accumulator, bias, multiplier, shift, int8, relu):
                     (accumulator, bias, multiplier, shift, int8, relu), strict=True))  # fmt: skip
 
 
-def run(cases, *, idle, seed):
+def run_pipeline(cases, *, idle, seed):
     """Send cases through the pipeline, with random gaps that hold garbage, and compare every result."""
     dut = Requantizer()
     rng = random.Random(seed)
@@ -60,23 +63,71 @@ def run(cases, *, idle, seed):
     simulate(dut, bench, limit=20 * len(cases) + 1000)
 
 
-def test_init():
+def run_serial(cases, *, idle, seed, lane_cycles):
+    """Likewise, one at a time; results are taken after random gaps. Slower lanes get fewer cases."""
+    cases = random.Random(seed).sample(cases, len(cases) * 16 // lane_cycles)
+    dut = SerialRequantizer(lane_cycles=lane_cycles)
+    rng = random.Random(seed)
+
+    async def bench(ctx):
+        for inputs in cases:
+            while rng.random() < idle:
+                ctx.set(dut.parameters, rng.getrandbits(32))
+                await ctx.tick()
+            operands = {name: inputs[name] for name in ("accumulator", "int8", "relu")}
+            biased = inputs["bias"] != 0 or rng.randrange(2)
+            ctx.set(dut.operands.payload, operands | {"biased": biased})
+            ctx.set(dut.parameters, inputs["shift"] << 16 | inputs["multiplier"])
+            ctx.set(dut.operands.valid, 1)
+            assert ctx.get(dut.operands.ready)
+            await ctx.tick()
+            ctx.set(dut.operands.valid, 0)
+            bias = inputs["bias"] if biased else rng.getrandbits(32)
+            for _ in range(lane_cycles - 2):
+                ctx.set(dut.parameters, bias if ctx.get(dut.keeps_parameters) else rng.getrandbits(32))
+                assert not ctx.get(dut.operands.ready)
+                assert not ctx.get(dut.result.valid)
+                await ctx.tick()
+            while True:
+                assert ctx.get(dut.result.valid)
+                assert ctx.get(dut.result.payload) % (1 << 32) == encoded(inputs), inputs
+                taken = rng.random() >= idle
+                ctx.set(dut.result.ready, taken)
+                ctx.set(dut.parameters, rng.getrandbits(32))
+                await ctx.tick()
+                ctx.set(dut.result.ready, 0)
+                if taken:
+                    break
+
+    simulate(dut, bench, limit=(lane_cycles + 10) * len(cases) + 1000)
+
+
+@pytest.fixture(
+    params=[run_pipeline, *(functools.partial(run_serial, lane_cycles=cycles) for cycles in LANE_CYCLES[1:])],
+    ids=["pipeline", *(f"{cycles} cycles" for cycles in LANE_CYCLES[1:])],
+)
+def run(request):
+    """Compare the results of cases."""
+    return request.param
+
+
+def test_init(run):
     assert (MULTIPLIER_BITS, SHIFT_BITS) == (16, 6)
     run([case(1, 2, 3, 1, 1, 0)], idle=0, seed=0)
 
 
-def test_sim_corners_int32():
+def test_sim_corners_int32(run):
     pairs = itertools.product(EDGES, EDGES, (0, 1))
     run([case(acc, bias, 65535, 63, 0, relu) for acc, bias, relu in pairs], idle=0, seed=1)
 
 
-def test_sim_corners_int8():
+def test_sim_corners_int8(run):
     """The largest products, with every shift."""
     corners = itertools.product((INT32[0], -1, 1, INT32[1]), (INT32[0], 0, INT32[1]), (1, 65535), range(64))
     run([case(*corner, 1, 0) for corner in corners], idle=0, seed=2)
 
 
-def test_sim_rounding():
+def test_sim_rounding(run):
     """Halves, and what lies beside them: a half is rounded up, also below zero."""
     cases = []
     for shift in range(64):
@@ -93,7 +144,7 @@ def test_sim_rounding():
 
 
 @pytest.mark.parametrize("idle", [0, 0.5])
-def test_sim_random(idle):
+def test_sim_random(run, idle):
     rng = random.Random(4)
 
     def number(bits):

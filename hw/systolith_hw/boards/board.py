@@ -103,7 +103,10 @@ class Board:
         parts = {re.sub("[0-9]", "", part): part for part in str(self.array).split("-")[1:]}
         if given.rows != self.array.rows:
             del parts["axi"]
-        parts["e"] = f"e{min(given.columns, self.array.epilogue_lanes)}"
+        lanes = min(given.columns, self.array.epilogue_lanes) if given.lane_cycles == 1 else 1
+        parts["e"] = f"e{lanes}"
+        if "e" in named and given.epilogue_lanes > 1:
+            parts.pop("lc", None)
         rest = [part for prefix, part in parts.items() if prefix not in named | {"b"}]
         if "b" in named:
             return ArrayConfig.parse("-".join([text, *rest]))

@@ -16,6 +16,7 @@ LUT_BASE = 4200
 LUT_PER_ELEMENT = 38
 LUT_PER_COLUMN = 190
 LUT_PER_LANE = 900
+LUT_OF_SERIAL_LANE = 250
 """What an element, a column's accumulators and packing, and a lane of the epilogue add, about."""
 
 CERTAIN = 1.5
@@ -42,7 +43,7 @@ def needs(board, config):
         "LUT": LUT_BASE
         + LUT_PER_ELEMENT * elements
         + LUT_PER_COLUMN * config.columns
-        + LUT_PER_LANE * config.epilogue_lanes,
+        + (LUT_PER_LANE * config.epilogue_lanes if config.lane_cycles == 1 else LUT_OF_SERIAL_LANE),
     }
 
 

@@ -18,6 +18,7 @@ from systolith_hw.epilogue import Epilogue
 from systolith_hw.queue import Queue
 from systolith_hw.read_dma import ReadDma
 from systolith_hw.row_feeder import RowFeeder
+from systolith_hw.serial_epilogue import SerialEpilogue
 from systolith_hw.weight_feeder import WeightFeeder
 
 __all__ = ["DESCRIPTOR", "descriptor_records", "setup_record"]
@@ -100,6 +101,7 @@ def _descriptor(config, descriptor):
 @functools.cache
 def _hardware(config):
     """The fields that follow from the configuration and its components."""
+    pipelined = config.lane_cycles == 1
     issue_to_psum = RowFeeder.LATENCY + psum_latency(config.rows)
     return {
         "rows": config.rows,
@@ -125,7 +127,7 @@ def _hardware(config):
         + AccumulatorBank.HAZARD_CYCLES
         - AccumulatorBank.READ_CYCLES
         - 1,
-        "lanes": Epilogue.LATENCY - 1 - Queue.LATENCY,
-        "epilogue_places": Epilogue.QUEUE_DEPTH,
+        "epilogue": (Epilogue.LATENCY if pipelined else SerialEpilogue.latency(config)) - 1,
+        "epilogue_places": Epilogue.QUEUE_DEPTH if pipelined else SerialEpilogue.PLACES,
         "write_queue": WRITE_QUEUE_DEPTH,
     }

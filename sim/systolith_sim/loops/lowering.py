@@ -28,5 +28,5 @@ def loop_source(config):
             rows=config.accumulator_rows,
             delay_cycles=RowFeeder.LATENCY + psum_latency(config.rows),
         )
-        + lanes_source(lanes=config.epilogue_lanes)
+        + (lanes_source(lanes=config.epilogue_lanes) if config.lane_cycles == 1 else "")
     )

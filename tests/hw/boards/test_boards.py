@@ -36,6 +36,9 @@ def test_config():
     assert board.config("4x4-b512").b_buffer_lines == 512
     with pytest.raises(ValueError, match="rows must be a power of two"):
         board.config("3x4")
+    serial = board.config("8x8-lc16")
+    assert (serial.lane_cycles, serial.epilogue_lanes) == (16, 1)
+    assert find_board("icebreaker").config("4x4-e2").lane_cycles == 1
 
 
 def test_needs():

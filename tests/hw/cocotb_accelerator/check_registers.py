@@ -22,7 +22,7 @@ def identity(config):
         0x14: config.accumulator_rows | config.epilogue_lanes << 16,
         0x18: int(config.content_hash[:8], 16),
         0x50: config.burst_bytes | config.outstanding << 16,
-        0x54: config.descriptor_slots,
+        0x54: config.descriptor_slots | config.lane_cycles << 16,
         0x58: config.dimension_bits | config.counter_bits << 16,
     }
 

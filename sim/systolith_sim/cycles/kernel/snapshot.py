@@ -90,8 +90,8 @@ def take_row(setup, state, words, snapshots, slot):
 @inlined
 def _begin(setup, snapshots, slot, reference, low):
     snapshots.reference = reference
-    # The lanes and a queue are the most that is added to a time before it is compared with others.
-    snapshots.floor = low - setup.lanes - setup.queue - 8
+    # The way through the epilogue is the most that is added to a time before it is compared with others.
+    snapshots.floor = low - setup.epilogue - 8
     snapshots.size = 0
     snapshots.begin = slot * MAX_WORDS
 

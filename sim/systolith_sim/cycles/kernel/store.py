@@ -180,7 +180,7 @@ def _pack(setup, store):
     """Note when the packer takes groups, up to the first whose beats are not known to be sent."""
     while store.held == 0 and store.count.popped < store.count.entries:
         entry = store.count.popped & RING - 1
-        cycle = max(store.at.entered[entry] + setup.lanes + setup.queue, store.at.popped_last + 1)
+        cycle = max(store.at.entered[entry] + setup.epilogue, store.at.popped_last + 1)
         store.at.popped[entry] = store.at.popped_last = max(cycle, store.at.sent_last)
         store.held = store.completes[entry]
         store.count.popped += 1
