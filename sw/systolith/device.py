@@ -35,7 +35,7 @@ class Device(abc.ABC):
     memory_base : int
         First address of the device's memory.
     memory_bytes : int
-        Its size.
+        Its size. Only what the device's addresses reach is used, and told as ``memory_bytes``.
     memory : ``(memory_bytes,) uint8`` array or None
         The memory itself where the host can see it; writing it writes the device's memory.
 
@@ -45,20 +45,30 @@ class Device(abc.ABC):
         The target's name.
     trace : Trace
         One record per GEMM, since the device was opened or the trace was cleared.
+
+    Raises
+    ------
+    ValueError
+        If the device's addresses do not reach the memory.
     """
 
     target = ""
 
     def __init__(self, config, *, memory_base, memory_bytes, memory):
+        if memory_base >= 1 << config.address_bits:
+            raise ValueError(
+                f"memory_base must be below {1 << config.address_bits:#x}, the device having "
+                f"{config.address_bits} bits of an address, not {memory_base:#x}"
+            )
         self.config = config
         self.memory_base = memory_base
-        self.memory_bytes = memory_bytes
+        self.memory_bytes = min(memory_bytes, (1 << config.address_bits) - memory_base)
         self.memory = memory
         self.alignment_bytes = max(ALIGNMENT_BYTES, config.bus_bytes)
         self.trace = Trace()
         self.closed = False
         self.idle_workspaces = []
-        self._allocator = Allocator(memory_base, memory_bytes, self.alignment_bytes)
+        self._allocator = Allocator(memory_base, self.memory_bytes, self.alignment_bytes)
         self._submitted = 0
         self._earlier = []
 

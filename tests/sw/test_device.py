@@ -56,6 +56,26 @@ def test_open_wrong_memory_bytes(target, memory_bytes):
         open_device(target, ArrayConfig(rows=2, columns=2), memory_bytes=memory_bytes)
 
 
+@pytest.mark.parametrize("target", [pytest.param("rtl", marks=pytest.mark.slow), "golden"])
+def test_memory_beyond_addresses(target):
+    """What the device cannot address is not used: larger products are cut up as if there were no more."""
+    config = ArrayConfig(rows=2, columns=2, address_bits=16, dimension_bits=16)
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-128, 128, shape, np.int8) for shape in ((200, 150), (150, 300)))
+    with open_device(target, config, memory_bytes=1 << 20) as device:
+        assert device.memory_bytes == 1 << 16
+        np.testing.assert_array_equal(matmul(a, b, device=device), a.astype(np.int32) @ b)
+        assert len(device.trace) > 1
+        with pytest.raises(OutOfDeviceMemory):
+            device.allocate(1 << 17)
+
+
+def test_memory_out_of_reach():
+    config = ArrayConfig(rows=2, columns=2, address_bits=14)
+    with pytest.raises(ValueError, match=r"^memory_base must be below 0x4000, .*, not 0x4000$"):
+        open_device("golden", config, memory_base=1 << 14)
+
+
 def test_every_option_is_documented():
     for module in (systolith.golden, systolith.serial, systolith.simulated.model, systolith.simulated.rtl):
         for name, parameter in inspect.signature(module.open_target).parameters.items():
