@@ -22,8 +22,8 @@ REPORT = "report.json"
 COLLISIONS = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i r:TRANSPARENCY_MASK=1'0 %i"
 """Tells Yosys that no component uses what it reads of a word that is written in the same cycle.
 
-Otherwise a bypass is built around every memory. A port that is transparent keeps its own. Every memory has one
-port for writing.
+Otherwise a bypass is built around every memory. A port that is transparent keeps its own. Every memory has
+one port for writing.
 """
 
 
