@@ -106,28 +106,30 @@ class TileLoop(wiring.Component):
         )
         step_bits = [exact_log2(step) for step in steps]
         unit = min(step_bits)
-        final = Signal.like(size, name=f"{name}_final")
         index = Signal(max(1, len(size) - unit), name=f"{name}_index")
-        following = Signal.like(index, name=f"{name}_following")
-        single = Signal(name=f"{name}_single")
-        loads_single = Signal(name=f"{name}_loads_single")
-        follows_last = Signal(name=f"{name}_follows_last")
-        m.d.comb += [end.eq(final | (~last).replicate(len(end))), position.eq(index << unit)]
-        # Whether a step is the first or the last is known a cycle ahead.
+        # The last element of the last step but one, negative if there is only one; its low bits are also
+        # those of the last element.
+        before_last = Signal(signed(len(size) + 1), name=f"{name}_before_last")
+        loads = Signal.like(before_last, name=f"{name}_loads")
+        step = _choose(which, steps)
         m.d.comb += [
-            following.eq(index + _choose(which, [1 << (bits - unit) for bits in step_bits])),
-            follows_last.eq(_choose(which, [following[bits - unit :] == final[bits:] for bits in step_bits])),
-            loads_single.eq(_choose(which, [size <= (1 << bits) for bits in step_bits])),
+            loads.eq(size - (step + 1)),
+            end.eq(before_last[: len(end)] | (~last).replicate(len(end))),
+            position.eq(index << unit),
         ]
-        with m.If(self.load | advance):
-            m.d.sync += [first.eq(last), index.eq(following), last.eq(follows_last)]
-            with m.If(self.load):
-                m.d.sync += [first.eq(1), index.eq(0), last.eq(loads_single)]
-            with m.Elif(last):
-                m.d.sync += [index.eq(0), last.eq(single)]
+        # Whether a step is the first or the last is known a cycle ahead.
+        follows_last = _choose(which, [index[bits - unit :] == before_last[bits:-1] for bits in step_bits])
+        with m.If(advance):
+            m.d.sync += [
+                first.eq(last),
+                last.eq(Mux(last, before_last < 0, follows_last)),
+                index.eq(index + _choose(which, [1 << (bits - unit) for bits in step_bits])),
+            ]
+        with m.If(self.load | (advance & last)):
+            m.d.sync += index.eq(0)
         with m.If(self.load):
-            m.d.sync += [final.eq(size - 1), single.eq(loads_single)]
-        return final
+            m.d.sync += [first.eq(1), last.eq(loads < 0), before_last.eq(loads)]
+        return before_last + step
 
     def _blocks(self, m, advance):
         """Count the blocks of M by how far each ends behind M: the last one does not end before it."""

@@ -81,7 +81,7 @@ class PanelLoader(wiring.Component):
 
         m.d.comb += [
             self.panels.ready.eq(~staged | begin),
-            begin.eq(staged & (size <= self.free) & (~active | panel_done)),
+            begin.eq(staged & ~(self.free < size) & (~active | panel_done)),
             row_done.eq(self.requests.valid & self.requests.ready),
             panel_done.eq(row_done & (row == panel.rows)),
             next_address.eq(address + panel.stride),
@@ -128,4 +128,7 @@ class PanelLoader(wiring.Component):
 
 def _times(many, few_less_one):
     """The product with a number of few bits, from adders: a multiplier would be far away."""
-    return sum((Mux(bit, many << place, 0) for place, bit in enumerate(few_less_one)), many)
+    if not len(few_less_one):
+        return many
+    twice = _times(many, few_less_one[1:]) << 1
+    return Mux(few_less_one[0], twice, twice - many)

@@ -162,10 +162,12 @@ class PassSequencer(wiring.Component):
         m.d.sync += halves_free.eq(halves_free + self.tile_release - tile_begin)
         with m.If(issue):
             m.d.sync += [
-                row.eq(Mux(last_row, 0, next_row)),
+                row.eq(next_row),
                 first_row.eq(last_row),
                 later_last_row.eq(next_row == tile.m_end),
             ]
+        with m.If(advance):
+            m.d.sync += row.eq(0)
         # A block of few rows would come back to an accumulator that is still being written.
         hazard_end = AccumulatorBank.HAZARD_CYCLES - 1
         with m.If(advance & (tile.m_end < hazard_end)):

@@ -95,24 +95,22 @@ class StoreSequencer(wiring.Component):
         m.d.sync += tiles_ready.eq(tiles_ready + self.tile_done - advance)
         with m.If(accepted):
             m.d.sync += [
-                row.eq(Mux(last_row, 0, next_row)),
+                row.eq(next_row),
                 first_row.eq(last_row),
                 later_last_row.eq(next_row == tile.m_end),
             ]
         with m.If(advance):
-            m.d.sync += half.eq(~half)
+            m.d.sync += [row.eq(0), half.eq(~half)]
         with m.If(self.jobs.ready):
             m.d.sync += [active.eq(self.jobs.valid), job.eq(self.jobs.payload)]
 
         # Where the tile's columns lie in a row of D.
         columns_log2 = exact_log2(config.columns)
         n_bytes = Signal(field_shape(config, "n").width + 2)
-        with m.If(~active):
+        with m.If(advance):
+            m.d.sync += n_bytes.eq(n_bytes + Mux(int8, 1 << columns_log2, 4 << columns_log2))
+        with m.If(advance & tile.last_n):
             m.d.sync += n_bytes.eq(0)
-        with m.Elif(advance):
-            m.d.sync += n_bytes.eq(
-                Mux(tile.last_n, 0, n_bytes + Mux(int8, 1 << columns_log2, 4 << columns_log2))
-            )
 
         # Where the row lies in D.
         batch_address = Signal.like(job.d_address)
