@@ -84,7 +84,7 @@ class ALoader(wiring.Component):
         block_address = Signal.like(job.a_address)
         panel = loader.panels.payload
         m.d.comb += [
-            panel.address.eq(block_address + loop.k_position),
+            panel.address.eq(block_address + (loop.k_position >> exact_log2(config.bus_bytes))),
             panel.stride.eq(job.a_stride),
             panel.rows.eq(loop.m_rows),
             panel.line_end.eq(loop.k_end >> exact_log2(config.line_bytes)),

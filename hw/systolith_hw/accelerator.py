@@ -200,9 +200,8 @@ class Accelerator(wiring.Component):
             m.submodules[f"{name}_jobs"] = queue
             connect(m, queue.o, unit.jobs)
             m.d.comb += queue.i.valid.eq(fetch.dispatch)
-            for field in layout.members:
-                source = fetch.in_flight.payload if field == "slot" else fetch.descriptor
-                m.d.comb += queue.i.payload[field].eq(source[field])
+            values = layout.values(fetch.descriptor, fetch.in_flight.payload.slot)
+            m.d.comb += [queue.i.payload[field].eq(value) for field, value in values.items()]
 
     def _connect_loads(self, m):
         dma, fetch = self.read_dma, self.fetch

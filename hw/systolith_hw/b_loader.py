@@ -95,7 +95,6 @@ class BLoader(wiring.Component):
         parameters_sent = Signal()
         send_parameters = Signal()
         batch_address = Signal.like(job.b_address)
-        offset = Signal.like(job.b_address)
 
         panel = loader.panels.payload
         bus_log2 = exact_log2(config.bus_bytes)
@@ -128,34 +127,35 @@ class BLoader(wiring.Component):
                 panel.beats.eq((loop.n_end >> bus_log2) + 1),
             ]
 
-        # Beats begin at multiples of their size, parameters at a line or at all of a tile.
-        start = Signal.like(job.b_address)
-        offset_in_start = Signal.like(job.b_address)
-        parameter_bits = exact_log2(max(PARAMETER_BYTES * config.columns, config.line_bytes))
-        parameters_offset = loop.n_position << exact_log2(PARAMETER_BYTES)
-        m.d.comb += [
-            start.eq(Mux(send_parameters, job.parameter_address, batch_address)),
-            offset_in_start.eq(
-                Mux(
-                    send_parameters,
-                    (parameters_offset >> parameter_bits) << parameter_bits,
-                    (offset >> bus_log2) << bus_log2,
-                )
-            ),
-            panel.address.eq(start + offset_in_start),
-        ]
-
-        # Of the tile's first panel, and of the panel; a step along N or K goes on from there.
-        tile_offset = Signal.like(job.b_address)
-        next_offset = Signal.like(job.b_address)
-        step = Signal.like(job.b_address)
-        first_address = Signal.like(batch_address)
+        # Where the panel begins: steps along K and N are a tile or a group wide, or so many rows. A tile that is
+        # less wide than a beat is a part of one; parameters are fetched from a line or from all of a tile on.
+        unit_log2 = exact_log2(min(config.bus_bytes, config.columns))
+        beat_log2 = bus_log2 - unit_log2
+        offset = Signal(len(batch_address) + beat_log2)
+        tile_offset = Signal.like(offset)
+        next_offset = Signal.like(offset)
+        step = Signal.like(offset)
         with m.If(loop.last_k):
-            m.d.comb += step.eq(Mux(by_column, job.b_stride << exact_log2(config.columns), config.columns))
+            column_step = config.columns >> unit_log2
+            m.d.comb += step.eq(
+                Mux(by_column, job.b_stride << (exact_log2(config.columns) + beat_log2), column_step)
+            )
         with m.Else():
-            m.d.comb += step.eq(Mux(by_column, group, job.b_stride << exact_log2(config.rows)))
+            m.d.comb += step.eq(
+                Mux(by_column, group >> unit_log2, job.b_stride << (exact_log2(config.rows) + beat_log2))
+            )
+        parameter_bits = exact_log2(max(PARAMETER_BYTES * config.columns, config.line_bytes))
+        parameters_offset = (loop.n_position << exact_log2(PARAMETER_BYTES)) >> parameter_bits
+        start = Signal.like(batch_address)
+        start_offset = Signal.like(batch_address)
+        first_address = Signal.like(batch_address)
         m.d.comb += [
             next_offset.eq(Mux(loop.last_k, tile_offset, offset) + step),
+            start.eq(Mux(send_parameters, job.parameter_address, batch_address)),
+            start_offset.eq(
+                Mux(send_parameters, parameters_offset << (parameter_bits - bus_log2), offset >> beat_log2)
+            ),
+            panel.address.eq(start + start_offset),
             first_address.eq(Mux(active, batch_address + job.b_batch_stride, self.jobs.payload.b_address)),
         ]
 

@@ -4,10 +4,10 @@ import enum
 
 from amaranth.hdl import unsigned
 from amaranth.lib import data
-from amaranth.utils import bits_for, ceil_log2
+from amaranth.utils import bits_for, ceil_log2, exact_log2
 
 from .config import K_MAX
-from .descriptor import DESCRIPTOR_FIELDS, RECORD_BYTES, SIZE_FIELDS, kept_bits
+from .descriptor import ADDRESS_FIELDS, DESCRIPTOR_FIELDS, RECORD_BYTES, SIZE_FIELDS, kept_bits
 
 __all__ = [
     "AccumulatorAccess",
@@ -51,6 +51,11 @@ def field_shape(config, name):
     return unsigned(min(width, bits_for(limits[name])) if name in limits else width)
 
 
+def beat_address_shape(config):
+    """Shape of an address or stride counted in beats."""
+    return unsigned(config.address_bits - exact_log2(config.bus_bytes))
+
+
 def rows_shape(config):
     """Shape of a number of rows of a panel."""
     return unsigned(bits_for(max(config.accumulator_rows, config.rows, config.columns)))
@@ -71,11 +76,26 @@ class DescriptorLayout(data.StructLayout):
 
 
 class Job(data.StructLayout):
-    """The fields of a descriptor that one unit needs, and the descriptor's slot."""
+    """The fields of a descriptor that one unit needs, and the descriptor's slot.
+
+    Addresses and strides are multiples of a beat and are counted in beats.
+    """
 
     def __init__(self, config, *fields):
-        members = {name: field_shape(config, name) for name in fields}
+        self._bus_log2 = exact_log2(config.bus_bytes)
+        members = {
+            name: beat_address_shape(config) if name in ADDRESS_FIELDS else field_shape(config, name)
+            for name in fields
+        }
         super().__init__(members | {"slot": slot_shape(config)})
+
+    def values(self, descriptor, slot):
+        """What the unit gets of a descriptor, by the names of the fields."""
+        values = {name: descriptor[name] for name in self.members if name != "slot"}
+        for name in ADDRESS_FIELDS:
+            if name in values:
+                values[name] >>= self._bus_log2
+        return values | {"slot": slot}
 
 
 class Dimensions(data.StructLayout):
@@ -145,15 +165,16 @@ class Panel(data.StructLayout):
     """Rows of an operand that are fetched together and stored line by line in a buffer.
 
     ``lines × rows`` buffer lines: line 0 of every row, then line 1 of every row; ``line_end`` is the last.
-    ``line``, ``later_sweep`` and whether it begins a block of M tell its :class:`Order`.
+    Address and stride are counted in beats. ``line``, ``later_sweep`` and whether it begins a block of M tell
+    its :class:`Order`.
     """
 
     def __init__(self, config):
         lines = max(config.burst_lines, config.parameter_lines)
         super().__init__(
             {
-                "address": config.address_bits,
-                "stride": config.address_bits,
+                "address": beat_address_shape(config),
+                "stride": beat_address_shape(config),
                 "rows": rows_shape(config),
                 "line_end": range(lines),
                 "beats": beats_shape(config),

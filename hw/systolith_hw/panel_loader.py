@@ -3,9 +3,9 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for, ceil_log2
+from amaranth.utils import bits_for, ceil_log2, exact_log2
 
-from .messages import Order, Panel, RowRequest
+from .messages import Order, Panel, RowRequest, beat_address_shape
 
 __all__ = ["PanelLoader"]
 
@@ -35,8 +35,8 @@ class PanelLoader(wiring.Component):
         The next panel's requests are offered from the next cycle on.
     free, reserve : range(depth + 1)
         To the buffer.
-    end_address : unsigned(address_bits)
-        Address behind the last row of the last panel of line 0 along K that was walked to its end.
+    end_address
+        Address in beats behind the last row of the last panel of line 0 along K that was walked to its end.
     idle : 1
         No panel is waiting or being walked.
     """
@@ -54,7 +54,7 @@ class PanelLoader(wiring.Component):
                 "begin": Out(1),
                 "free": In(bits_for(depth)),
                 "reserve": Out(bits_for(depth)),
-                "end_address": Out(config.address_bits),
+                "end_address": Out(beat_address_shape(config)),
                 "idle": Out(1),
             }
         )
@@ -86,7 +86,7 @@ class PanelLoader(wiring.Component):
             panel_done.eq(row_done & (row == panel.rows)),
             next_address.eq(address + panel.stride),
             self.requests.valid.eq(active),
-            self.requests.payload.address.eq(address),
+            self.requests.payload.address.eq(address << exact_log2(self._config.bus_bytes)),
             self.requests.payload.beats.eq(panel.beats),
             self.requests.payload.target.eq(self._target),
             self.requests.payload.line.eq(line),

@@ -104,15 +104,17 @@ class StoreSequencer(wiring.Component):
         with m.If(self.jobs.ready):
             m.d.sync += [active.eq(self.jobs.valid), job.eq(self.jobs.payload)]
 
-        # Where the tile's columns lie in a row of D.
+        # Where the tile's columns lie in a row of D: in units of C bytes.
         columns_log2 = exact_log2(config.columns)
-        n_bytes = Signal(field_shape(config, "n").width + 2)
+        bus_log2 = exact_log2(config.bus_bytes)
+        column_offset = Signal(max(1, field_shape(config, "n").width - columns_log2) + 2)
+        column_bytes = column_offset << columns_log2
         with m.If(advance):
-            m.d.sync += n_bytes.eq(n_bytes + Mux(int8, 1 << columns_log2, 4 << columns_log2))
+            m.d.sync += column_offset.eq(column_offset + Mux(int8, 1, 4))
         with m.If(advance & tile.last_n):
-            m.d.sync += n_bytes.eq(0)
+            m.d.sync += column_offset.eq(0)
 
-        # Where the row lies in D.
+        # Where the row lies in D: in beats.
         batch_address = Signal.like(job.d_address)
         block_address = Signal.like(job.d_address)
         row_address = Signal.like(job.d_address)
@@ -135,7 +137,6 @@ class StoreSequencer(wiring.Component):
             with m.If(~active | tile.last_m):
                 m.d.sync += batch_address.eq(first_address)
 
-        bus_log2 = exact_log2(config.bus_bytes)
         end_byte = Signal(range(4 * config.columns))
         m.d.comb += end_byte.eq(Mux(int8, tile.n_end, tile.n_end << 2 | 3))
         traits, write = self.rows.payload, self.writes.payload
@@ -146,9 +147,9 @@ class StoreSequencer(wiring.Component):
             traits.parameters.eq(job.parameters),
             traits.half.eq(half),
             traits.columns.eq(tile.n_end + 1),
-            traits.offset.eq(n_bytes[:bus_log2]),
+            traits.offset.eq(column_bytes[:bus_log2]),
             traits.tile_end.eq(last_row),
-            write.address.eq(row_address + ((n_bytes >> bus_log2) << bus_log2)),
+            write.address.eq((row_address + (column_bytes >> bus_log2)) << bus_log2),
             write.beats.eq((end_byte >> bus_log2) + 1),
             write.slot.eq(job.slot),
             write.end.eq(last_row & tile.last),

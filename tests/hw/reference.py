@@ -43,7 +43,7 @@ class Gemm:
 
     def job(self, layout):
         """What one unit gets of it."""
-        return {name: getattr(self, name) for name in layout.members}
+        return layout.values(vars(self), self.slot)
 
     def blocks(self):
         """Batch index, position and rows of every block of M, in order."""

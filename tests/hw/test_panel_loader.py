@@ -36,8 +36,8 @@ def test_sim_random(idle, stall):
     )
     payloads = [
         {
-            "address": panel.addresses[0] % (1 << 32),
-            "stride": stride,
+            "address": panel.addresses[0] % (1 << 32) // config.bus_bytes,
+            "stride": stride // config.bus_bytes,
             "rows": len(panel.addresses),
             "line_end": panel.lines(config) - 1,
             "beats": -(-panel.bytes // config.bus_bytes),
@@ -65,7 +65,8 @@ def test_sim_random(idle, stall):
             assert not idle_now
         last, stride = next(walked for walked in reversed(panels) if not walked[0].line)
         assert ctx.get(dut.idle)
-        assert ctx.get(dut.end_address) == (last.addresses[-1] + stride) % (1 << 32)
+        end = (last.addresses[-1] + stride) % (1 << 32)
+        assert ctx.get(dut.end_address) == end // config.bus_bytes
 
     simulate(dut, feed, take, background=[credits.run])
     assert credits.reserved == sum(len(p.addresses) * p.lines(config) for p, _ in panels)
@@ -75,7 +76,7 @@ def test_sim_waits_for_room():
     """A panel is begun in the cycle in which there is room for all of it, and not before."""
     config = small_config(b_buffer_lines=DEPTH)
     dut = PanelLoader(config, depth=DEPTH, target=Target.B_BUFFER)
-    payload = {"address": 0, "stride": 4, "rows": 3, "line_end": 0, "beats": 1, "slot": 0}
+    payload = {"address": 0, "stride": 1, "rows": 3, "line_end": 0, "beats": 1, "slot": 0}
 
     async def bench(ctx):
         ctx.set(dut.requests.ready, 1)
