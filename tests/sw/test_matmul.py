@@ -335,3 +335,21 @@ def test_buffers_are_reused(golden):
 def test_default_config():
     with open_device("golden") as device:
         assert device.config == ArrayConfig()
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_serial_epilogue(open_shared, relu):
+    """Every multiplier and every shift, with sums of all sizes; results that fill their range."""
+    device = open_shared("rtl", ArrayConfig.parse("2x2-a64-b64-acc8-lc16"))
+    rng = np.random.default_rng(relu)
+    n = 1 << 16
+    a, b = rng.integers(-128, 128, (2, 3), np.int8), rng.integers(-128, 128, (3, n), np.int8)
+    bias = rng.integers(-(1 << 31), 1 << 31, n, np.int32) >> rng.integers(0, 32, n, np.int32)
+    multiplier = rng.permutation(n).astype(np.uint16)
+    size = np.log2(1 + np.abs(bias.astype(np.float64)) * multiplier)
+    fitting = np.clip(size - 7 + rng.integers(-1, 3, n), 0, 63)
+    shift = np.where(rng.random(n) < 0.5, fitting, np.arange(n) % 64).astype(np.uint8)
+    options = {"bias": bias, "multiplier": multiplier, "shift": shift, "relu": relu, "out": "int8"}
+    result = matmul(a, b, device=device, **options)
+    np.testing.assert_array_equal(result, gemm(a, b, **options))
+    assert len(np.unique(result)) == (128 if relu else 256)
