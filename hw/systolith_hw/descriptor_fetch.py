@@ -133,16 +133,21 @@ class DescriptorFetch(wiring.Component):
         wanted = Signal()
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
-            m.d.sync += wanted.eq(
-                fsm.ongoing("IDLE")
-                & self.enable
+            m.d.comb += wanted.eq(
+                self.enable
                 & (next_index != self.ring_tail)
                 & (self.in_flight_count != config.descriptor_slots)
             )
             with m.State("IDLE"):
-                m.d.comb += self.requests.valid.eq(wanted)
+                m.d.sync += self.requests.valid.eq(wanted)
                 with m.If(self.requests.valid & self.requests.ready):
-                    m.d.sync += [beats_left.eq(beats), fault.eq(0), reserved.eq(0), too_wide.eq(0)]
+                    m.d.sync += [
+                        self.requests.valid.eq(0),
+                        beats_left.eq(beats),
+                        fault.eq(0),
+                        reserved.eq(0),
+                        too_wide.eq(0),
+                    ]
                     m.next = "COLLECT"
             with m.State("COLLECT"):
                 with m.If(self.beat_valid):

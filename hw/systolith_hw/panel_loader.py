@@ -24,7 +24,7 @@ class PanelLoader(wiring.Component):
     Members
     -------
     panels : stream of Panel
-        A panel is begun when the buffer has room for all of it.
+        A panel is begun in the cycle after the buffer has room for all of it.
     requests : stream of RowRequest
         Back-pressure is honoured.
     order : Order
@@ -65,11 +65,13 @@ class PanelLoader(wiring.Component):
         staged = Signal()
         panel_in = Signal(Panel(self._config))
         size = Signal(len(self.free) + 1)
+        fits = Signal()
 
         active = Signal()
         panel = Signal(Panel(self._config))
         block = Signal.like(self.order.block, init=-1)
         row = Signal.like(panel.rows)
+        last_row = Signal()
         address = Signal.like(panel.address)
         line = Signal(ceil_log2(self._depth))
 
@@ -81,9 +83,9 @@ class PanelLoader(wiring.Component):
 
         m.d.comb += [
             self.panels.ready.eq(~staged | begin),
-            begin.eq(staged & ~(self.free < size) & (~active | panel_done)),
+            begin.eq(fits & (~active | panel_done)),
             row_done.eq(self.requests.valid & self.requests.ready),
-            panel_done.eq(row_done & (row == panel.rows)),
+            panel_done.eq(row_done & last_row),
             next_address.eq(address + panel.stride),
             self.requests.valid.eq(active),
             self.requests.payload.address.eq(address << exact_log2(self._config.bus_bytes)),
@@ -100,6 +102,8 @@ class PanelLoader(wiring.Component):
             self.staged_order.block.eq(block + panel_in.begins_block),
             self.idle.eq(~active & ~staged),
         ]
+        # Known a cycle ahead, for what is granted now decides what begins now. Only a begin makes less free.
+        m.d.sync += fits.eq(staged & ~begin & ~(self.free < size))
         with m.If(self.panels.ready):
             m.d.sync += [
                 staged.eq(self.panels.valid),
@@ -107,7 +111,12 @@ class PanelLoader(wiring.Component):
                 size.eq(_times(self.panels.payload.rows, self.panels.payload.line_end)),
             ]
         with m.If(row_done):
-            m.d.sync += [address.eq(next_address), line.eq(line + 1), row.eq(row + 1)]
+            m.d.sync += [
+                address.eq(next_address),
+                line.eq(line + 1),
+                row.eq(row + 1),
+                last_row.eq(row + 1 == panel.rows),
+            ]
         with m.If(panel_done):
             m.d.sync += active.eq(0)
             with m.If(panel.line == 0):
@@ -119,6 +128,7 @@ class PanelLoader(wiring.Component):
                 panel.eq(panel_in),
                 block.eq(self.staged_order.block),
                 row.eq(1),
+                last_row.eq(panel_in.rows == 1),
                 address.eq(panel_in.address),
                 line.eq(next_panel_line),
                 next_panel_line.eq(next_panel_line + size),

@@ -73,7 +73,7 @@ def test_sim_random(idle, stall):
 
 
 def test_sim_waits_for_room():
-    """A panel is begun in the cycle in which there is room for all of it, and not before."""
+    """A panel is begun a cycle after there is room for all of it, and not before."""
     config = small_config(b_buffer_lines=DEPTH)
     dut = PanelLoader(config, depth=DEPTH, target=Target.B_BUFFER)
     payload = {"address": 0, "stride": 1, "rows": 3, "line_end": 0, "beats": 1, "slot": 0}
@@ -89,6 +89,8 @@ def test_sim_waits_for_room():
             _, _, reserve, valid = await ctx.tick().sample(dut.reserve, dut.requests.valid)
             assert (reserve, valid) == (0, 0)
         ctx.set(dut.free, 3)
+        assert ctx.get(dut.reserve) == 0
+        await ctx.tick()
         assert ctx.get(dut.reserve) == 3
         for _ in range(3):
             await ctx.tick()
