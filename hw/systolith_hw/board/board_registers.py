@@ -1,6 +1,6 @@
 """The board's own registers."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,6 +34,10 @@ class BoardRegisters(wiring.Component):
     Members
     -------
     access : Access
+        Of registers that never change nothing is read here.
+    part : range(4)
+    fact : 8
+        Byte ``part`` of the register at ``access.address`` if it never changes, or else zero.
     interrupt : 1
     bus_error : 1
         An access of the accelerator was answered with an error.
@@ -58,6 +62,8 @@ class BoardRegisters(wiring.Component):
         super().__init__(
             {
                 "access": In(Access(data_bits=32, address_bits=ADDRESS_SPACE_BITS)),
+                "part": In(range(4)),
+                "fact": Out(8),
                 "interrupt": In(1),
                 "bus_error": In(1),
                 "dropped": In(1),
@@ -77,21 +83,20 @@ class BoardRegisters(wiring.Component):
             m.d.sync += self.fault.eq(1)
         assert BoardState.INTERRUPT == 1 and BoardState.FAULT == 2
 
-        readable = {
-            **{name: Const(value, 32) for name, value in self._facts.items()},
-            "control": Const(0, 32),
+        varying = {
+            "control": 0,
             "state": Cat(self.interrupt, self.fault),
             "cycles": cycles,
             "dropped": dropped,
         }
-        assert readable.keys() == BOARD_REGISTERS.keys()
+        assert self._facts.keys() | varying.keys() == BOARD_REGISTERS.keys()
         word = access.address >> 2
         m.d.comb += [access.done.eq(access.request), access.response.eq(Response.SLVERR)]
         with m.If(~access.write):
             with m.Switch(word):
-                for name, value in readable.items():
+                for name in BOARD_REGISTERS:
                     with m.Case(BOARD_REGISTERS[name].offset >> 2):
-                        m.d.comb += [access.read_data.eq(value), access.response.eq(Response.OKAY)]
+                        m.d.comb += access.response.eq(Response.OKAY)
         with m.Elif(word == BOARD_REGISTERS["control"].offset >> 2):
             m.d.comb += access.response.eq(Response.OKAY)
             with m.If((access.data & BoardControl.RESET).any()):
@@ -103,4 +108,12 @@ class BoardRegisters(wiring.Component):
                     m.d.sync += [left.eq(left + 1), self.fault.eq(0)]
         with m.If(access.done):
             m.d.sync += left.eq(0)
+        for name, value in varying.items():
+            with m.If(access.request & (word == BOARD_REGISTERS[name].offset >> 2)):
+                m.d.comb += access.read_data.eq(value)
+        with m.Switch(Cat(self.part, word)):
+            for name, value in self._facts.items():
+                for part, octet in enumerate(value.to_bytes(4, "little")):
+                    with m.Case(BOARD_REGISTERS[name].offset | part):
+                        m.d.comb += self.fact.eq(octet)
         return m

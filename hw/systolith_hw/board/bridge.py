@@ -1,6 +1,6 @@
 """Does what requests ask for, and says how it ended."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -28,8 +28,8 @@ class Bridge(wiring.Component):
     """Turns each request into accesses, one after the other, and into a response.
 
     A response begins with its request and ends with its status, so nothing of it is kept: the header is
-    repeated as it comes, and what is read goes out as it comes. The bytes of a beat that the request does not
-    name are neither written nor sent. After an access that was answered with an error there is no other.
+    repeated as it comes, and what is read goes out as it comes. Memory is accessed byte by byte. After an
+    access that was answered with an error there is no other.
 
     Parameters
     ----------
@@ -46,10 +46,13 @@ class Bridge(wiring.Component):
         Back-pressure is honoured.
     memory, device, board : Access
         To each :class:`~systolith_hw.link.Space`.
+    part : range(4)
+    fact : 8
+        Of the board's register at ``board.address`` the byte ``part``, if it never changes, or else zero.
 
     Latency
     -------
-    A cycle per byte, and two per access beside what the access takes.
+    A cycle per byte of a request, two per byte read, and what the accesses take.
     """
 
     def __init__(self, *, data_bits, address_bits):
@@ -62,35 +65,42 @@ class Bridge(wiring.Component):
                 "memory": Out(Access(data_bits=data_bits, address_bits=address_bits)),
                 "device": Out(Access(data_bits=32, address_bits=ADDRESS_SPACE_BITS)),
                 "board": Out(Access(data_bits=32, address_bits=ADDRESS_SPACE_BITS)),
+                "part": Out(range(REGISTER_BYTES)),
+                "fact": In(8),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        beat_bytes = self._data_bits // 8
-        self._is_write = Signal()
+        self._is_write = is_write = Signal()
         self._space = Signal(Space)
         self._status = status = Signal(LinkStatus)
         self._left = left = Signal(range(-1, PAYLOAD_MAX_BYTES))
-        lane = Signal(exact_log2(beat_bytes))
-        self._address = Signal(self._address_bits)
-        self._beat = beat = Signal(self._data_bits)
-        self._strobe = strobe = Signal(beat_bytes)
-        self._request = Signal()
-        beat_number = self._address[len(lane) :]
+        self._address = address = Signal(self._address_bits)
+        # A register's, which move through it: a byte in for one written, or out for one read.
+        self._word = word = Signal(32)
+        self._access_memory = Signal()
+        self._access_register = Signal()
+        is_memory = self._space == Space.MEMORY
         index = Signal(range(REQUEST_HEADER.size))
-        last_lane = Signal()
+        read = Signal(8)
         has_ended = Signal()
-        # Nothing is accessed in vain.
         wanted = Signal()
-        done, read_data, response = self._connect_accesses(m)
+        taken = Signal(8)
+        moves = Signal()
+        done, response, memory_byte, register = self._connect_accesses(m)
         byte, out = self.requests.payload, self.response
         m.d.comb += [
-            last_lane.eq(lane.all()),
             has_ended.eq(left < 0),
-            wanted.eq((status == LinkStatus.OKAY) & (self._is_write | ~has_ended)),
-            out.payload.data.eq(beat.word_select(lane, 8)),
+            wanted.eq(status == LinkStatus.OKAY),
+            self.part.eq(~left[: len(self.part)]),
+            out.payload.data.eq(read),
         ]
+        with m.If(done):
+            m.d.sync += status.eq(response)
+        with m.If(moves):
+            # The word is zero when a register is read, and nothing is read at any other time.
+            m.d.sync += [word.eq(Cat(word[8:], taken) | register), address.eq(address + is_memory)]
         with m.FSM():
             with m.State("HEADER"):
                 is_repeated = index < RESPONSE_HEADER.size
@@ -99,49 +109,50 @@ class Bridge(wiring.Component):
                     out.valid.eq(self.requests.valid & is_repeated),
                     self.requests.ready.eq(out.ready | ~is_repeated),
                 ]
+                m.d.sync += word.eq(0)
                 with m.If(self.requests.valid & self.requests.ready):
                     m.d.sync += index.eq(index + 1)
-                    with m.If(index == RESPONSE_HEADER.size):
-                        m.d.sync += lane.eq(Mux(self._space == Space.MEMORY, byte, 0))
                     self._take_header(m, index, byte)
                     with m.If(index == REQUEST_HEADER.size - 1):
                         m.d.sync += index.eq(0)
-                        m.next = "ACCESS"
-                        with m.If(self._is_write):
+                        with m.If(is_write):
                             m.next = "TAKE"
+                        with m.Elif(is_memory):
+                            m.next = "FETCH"
+                        with m.Else():
+                            m.next = "ACCESS"
             with m.State("TAKE"):
-                m.d.comb += self.requests.ready.eq(~has_ended)
-                with m.If(self.requests.valid & ~has_ended):
-                    m.d.sync += [
-                        beat.word_select(lane, 8).eq(byte),
-                        strobe.bit_select(lane, 1).eq(1),
-                        lane.eq(lane + 1),
-                        left.eq(left - 1),
-                    ]
-                with m.If(has_ended | (self.requests.valid & last_lane)):
+                with m.If(has_ended):
                     m.next = "ACCESS"
+                with m.Else():
+                    m.d.comb += [
+                        taken.eq(byte),
+                        self._access_memory.eq(self.requests.valid & is_memory & wanted),
+                        self.requests.ready.eq(done | ~(is_memory & wanted)),
+                    ]
+                with m.If(self.requests.valid & self.requests.ready):
+                    m.d.comb += moves.eq(1)
+                    m.d.sync += left.eq(left - 1)
             with m.State("ACCESS"):
-                m.d.comb += self._request.eq(wanted)
-                with m.If(~self._is_write):
-                    m.d.sync += beat.eq(read_data)
-                with m.If(wanted & done):
-                    m.d.sync += status.eq(response)
-                with m.If(~wanted | done):
-                    m.d.sync += [beat_number.eq(beat_number + 1), strobe.eq(0)]
-                    with m.If(has_ended):
-                        m.next = "END"
-                    with m.Elif(self._is_write):
-                        m.next = "TAKE"
-                    with m.Else():
-                        m.next = "SEND"
-            with m.State("SEND"):
-                m.d.comb += out.valid.eq(~has_ended)
+                m.d.comb += self._access_register.eq(wanted)
+                with m.If(done | ~wanted | is_memory):
+                    m.next = "END"
+                    with m.If(~is_write):
+                        m.d.comb += moves.eq(1)
+                        m.next = "FETCH"
+            with m.State("FETCH"):
+                m.d.comb += self._access_memory.eq(is_memory & wanted & ~has_ended)
+                m.d.sync += read.eq(memory_byte | word[:8] | self.fact)
                 with m.If(has_ended):
                     m.next = "END"
-                with m.Elif(out.ready):
-                    m.d.sync += [lane.eq(lane + 1), left.eq(left - 1)]
-                    with m.If(last_lane):
-                        m.next = "ACCESS"
+                with m.Elif(done | ~(is_memory & wanted)):
+                    m.d.comb += moves.eq(1)
+                    m.next = "SEND"
+            with m.State("SEND"):
+                m.d.comb += out.valid.eq(1)
+                with m.If(out.ready):
+                    m.d.sync += left.eq(left - 1)
+                    m.next = "FETCH"
             with m.State("END"):
                 m.d.comb += [out.valid.eq(1), out.payload.data.eq(status), out.payload.last.eq(1)]
                 with m.If(out.ready):
@@ -181,26 +192,41 @@ class Bridge(wiring.Component):
             m.d.sync += self._status.eq(LinkStatus.DECERR)
 
     def _connect_accesses(self, m):
-        """Offer every space its accesses; whether one is done, what it read, and its response."""
+        """Offer every space its accesses.
+
+        Returns
+        -------
+        done, response : Signal
+        memory_byte, register : Value
+            What was read; zero unless it was from memory, from a register.
+        """
         done = Signal()
-        read_data = Signal(self._data_bits)
         response = Signal(2)
-        spaces = {Space.MEMORY: self.memory, Space.DEVICE: self.device, Space.BOARD: self.board}
-        for space, access in spaces.items():
-            access_bytes = self._data_bits // 8 if space is Space.MEMORY else REGISTER_BYTES
-            m.d.comb += [
-                access.request.eq(self._request & (self._space == space)),
-                access.write.eq(self._is_write),
-                access.address.eq(self._address & -access_bytes),
-                access.data.eq(self._beat),
-                access.strobe.eq(self._strobe),
-            ]
-        with m.Switch(self._space):
-            for space, access in spaces.items():
-                with m.Case(space):
-                    m.d.comb += [
-                        done.eq(access.done),
-                        read_data.eq(access.read_data),
-                        response.eq(access.response),
-                    ]
-        return done, read_data, response
+        byte = self.requests.payload
+        lanes = Signal(self._data_bits // 8)
+        lane_bits = exact_log2(len(lanes))
+        memory_byte = Signal(8)
+        register = Signal(32)
+        with m.If(self._space == Space.MEMORY):
+            m.d.comb += lanes.eq(1 << self._address[:lane_bits])
+        for lane, chosen in enumerate(lanes):
+            read = self.memory.read_data.word_select(lane, 8)
+            memory_byte = memory_byte | Mux(chosen, read, 0)
+        accesses = {Space.MEMORY: self.memory, Space.DEVICE: self.device, Space.BOARD: self.board}
+        for space, access in accesses.items():
+            asks = self._access_memory if space is Space.MEMORY else self._access_register
+            m.d.comb += [access.request.eq(asks & (self._space == space)), access.write.eq(self._is_write)]
+            with m.If(access.request):
+                m.d.comb += [done.eq(access.done), response.eq(access.response)]
+        for access in (self.device, self.board):
+            m.d.comb += [access.data.eq(self._word), access.strobe.eq(-1)]
+        m.d.comb += [
+            self.memory.address.eq(self._address & -len(lanes)),
+            self.memory.data.eq(byte.replicate(len(lanes))),
+            self.memory.strobe.eq(lanes),
+            self.device.address.eq(self._address),
+            # Of the board's registers none is the last one: other spaces read no facts.
+            self.board.address.eq(Mux(self._space == Space.BOARD, self._address, -REGISTER_BYTES)),
+            register.eq(Mux(self.device.request, self.device.read_data, 0) | self.board.read_data),
+        ]
+        return done, response, memory_byte, register

@@ -2,10 +2,13 @@
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import memory, wiring
-from amaranth.utils import exact_log2
+from amaranth.lib.wiring import In
+from amaranth.utils import bits_for, exact_log2
 
 from systolith_hw.axi import BOUNDARY_BYTES, BURST_INCR, Response, axi4_manager_ports
 from systolith_hw.config import ADDRESS_BITS
+
+from .bus_access import Access
 
 __all__ = ["OnChipRam"]
 
@@ -16,7 +19,7 @@ class OnChipRam(wiring.Component):
     Serves incrementing bursts of full beats, and answers all others with SLVERR; answers DECERR outside the
     memory. A write that is answered with an error writes nothing. Bursts of one kind are answered in order,
     reads and writes independently of each other: a byte that is read in the cycle in which it is written is
-    undefined.
+    undefined. Who wants single words has an access of its own, which goes first and is alone in its cycle.
 
     Parameters
     ----------
@@ -28,11 +31,14 @@ class OnChipRam(wiring.Component):
     -------
     s_axi_*
         AXI4. Back-pressure is honoured on every channel.
+    access : Access
+        Waits while a beat that was read has not been accepted.
 
     Latency
     -------
     One cycle from a read address to its first beat, likewise from the last beat of a write to its response.
-    The first beat of a write is taken after its address. Bursts follow each other without a pause.
+    The first beat of a write is taken after its address. Bursts follow each other without a pause. An access
+    is done in the cycle after its own.
 
     Raises
     ------
@@ -48,29 +54,64 @@ class OnChipRam(wiring.Component):
         self.memory_bytes = memory_bytes
         self._data_bits = data_bits
         ports = axi4_manager_ports(prefix="s_axi_", data_bits=data_bits, address_bits=ADDRESS_BITS)
-        super().__init__({name: member.flip() for name, member in ports.items()})
+        access = Access(data_bits=data_bits, address_bits=bits_for(memory_bytes))
+        super().__init__({name: member.flip() for name, member in ports.items()} | {"access": In(access)})
 
     def elaborate(self, platform):
         m = Module()
         self._beat_bits = exact_log2(self._data_bits // 8)
-        depth = self.memory_bytes >> self._beat_bits
+        self._depth = self.memory_bytes >> self._beat_bits
         # For a memory that cannot read and write in one cycle.
         self._read_waits = Signal()
         self._write_waits = Signal()
+        # What is read and written in this cycle.
+        self._reads = Signal()
+        self._read_address = Signal(range(self._depth))
         self._writes = Signal()
-        read, write = self._ports(m, depth)
-        self._read(m, read, depth)
-        self._write(m, write, depth)
+        self._write_address = Signal(range(self._depth))
+        self._write_strobe = Signal(self._data_bits // 8)
+        # Whether an access is wanted, whether it cannot be yet, and whether it is.
+        self._wanted = Signal()
+        self._access_waits = Signal()
+        self._accesses = Signal()
+        self._access_strobe = Signal(self._data_bits // 8)
+        self._access(m)
+        self._read(m)
+        self._write(m)
+        self._connect_store(m)
         return m
 
-    def _ports(self, m, depth):
-        """The read port and the write port of the memory; for another form of it."""
-        m.submodules.memory = store = memory.Memory(shape=self._data_bits, depth=depth, init=[])
-        write = store.write_port(granularity=8)
+    def _connect_store(self, m):
+        """The words; for another form of them."""
+        m.submodules.memory = store = memory.Memory(shape=self._data_bits, depth=self._depth, init=[])
+        read, write = store.read_port(), store.write_port(granularity=8)
+        word = self.access.address >> self._beat_bits
+        m.d.comb += [
+            read.addr.eq(Mux(self._wanted, word, self._read_address)),
+            read.en.eq(self._reads | self._accesses),
+            self.s_axi_rdata.eq(read.data),
+            self.access.read_data.eq(read.data),
+        ]
         # The blocks are far from each other: what they write waits beside them.
-        waiting = write.signature.flip().create()
-        m.d.sync += [getattr(write, name).eq(getattr(waiting, name)) for name in ("addr", "data", "en")]
-        return store.read_port(), waiting
+        m.d.sync += [
+            self._access_waits.eq(self._writes),
+            write.addr.eq(Mux(self._wanted, word, self._write_address)),
+            write.data.eq(Mux(self._wanted, self.access.data, self.s_axi_wdata)),
+            write.en.eq(self._write_strobe | self._access_strobe),
+        ]
+
+    def _access(self, m):
+        access = self.access
+        outside = access.address >= self.memory_bytes
+        stalled = self.s_axi_rvalid & ~self.s_axi_rready
+        m.d.comb += [
+            self._wanted.eq(access.request & ~access.done),
+            self._accesses.eq(self._wanted & ~stalled & ~self._access_waits),
+            access.response.eq(Mux(outside, Response.DECERR, Response.OKAY)),
+        ]
+        with m.If(self._accesses & access.write & ~outside):
+            m.d.comb += self._access_strobe.eq(access.strobe)
+        m.d.sync += access.done.eq(self._accesses)
 
     def _error(self, channel):
         """The response that a burst deserves."""
@@ -82,21 +123,22 @@ class OnChipRam(wiring.Component):
         outside = port("addr") // BOUNDARY_BYTES >= self.memory_bytes // BOUNDARY_BYTES
         return Mux(wrong, Response.SLVERR, Mux(outside, Response.DECERR, Response.OKAY))
 
-    def _read(self, m, port, depth):
+    def _within(self, address):
+        """The part of a beat's address that changes during a burst: none crosses a boundary."""
+        return address[: exact_log2(BOUNDARY_BYTES) - self._beat_bits]
+
+    def _read(self, m):
         active = Signal()
-        address = Signal(range(depth))
+        address = self._read_address
         left = Signal(8)
         error = Signal(2)
         identifier = Signal.like(self.s_axi_arid)
-        issue = Signal()
+        issue = self._reads
         last = Signal()
         m.d.comb += [
             last.eq(left == 0),
-            issue.eq(active & (~self.s_axi_rvalid | self.s_axi_rready) & ~self._read_waits),
+            issue.eq(active & (~self.s_axi_rvalid | self.s_axi_rready) & ~(self._wanted | self._read_waits)),
             self.s_axi_arready.eq(~active | (issue & last)),
-            port.addr.eq(address),
-            port.en.eq(issue),
-            self.s_axi_rdata.eq(port.data),
         ]
         with m.If(self.s_axi_rready):
             m.d.sync += self.s_axi_rvalid.eq(0)
@@ -106,7 +148,7 @@ class OnChipRam(wiring.Component):
                 self.s_axi_rlast.eq(last),
                 self.s_axi_rresp.eq(error),
                 self.s_axi_rid.eq(identifier),
-                address.eq(address + 1),
+                self._within(address).eq(self._within(address) + 1),
                 left.eq(left - 1),
             ]
         with m.If(self.s_axi_arready):
@@ -118,26 +160,23 @@ class OnChipRam(wiring.Component):
                 identifier.eq(self.s_axi_arid),
             ]
 
-    def _write(self, m, port, depth):
+    def _write(self, m):
         active = Signal()
-        address = Signal(range(depth))
+        address = self._write_address
         error = Signal(2)
         identifier = Signal.like(self.s_axi_awid)
-        take = Signal()
-        room = (~self.s_axi_bvalid | self.s_axi_bready) & ~self._write_waits
+        take = self._writes
+        room = (~self.s_axi_bvalid | self.s_axi_bready) & ~(self._wanted | self._write_waits)
         m.d.comb += [
             self.s_axi_wready.eq(active & room),
             take.eq(self.s_axi_wvalid & self.s_axi_wready),
             self.s_axi_awready.eq(~active | (take & self.s_axi_wlast)),
-            self._writes.eq(take),
-            port.addr.eq(address),
-            port.data.eq(self.s_axi_wdata),
-            port.en.eq(Mux(take & (error == Response.OKAY), self.s_axi_wstrb, 0)),
+            self._write_strobe.eq(Mux(take & (error == Response.OKAY), self.s_axi_wstrb, 0)),
         ]
         with m.If(self.s_axi_bready):
             m.d.sync += self.s_axi_bvalid.eq(0)
         with m.If(take):
-            m.d.sync += address.eq(address + 1)
+            m.d.sync += self._within(address).eq(self._within(address) + 1)
             with m.If(self.s_axi_wlast):
                 m.d.sync += [
                     self.s_axi_bvalid.eq(1),

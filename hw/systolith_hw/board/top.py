@@ -34,13 +34,14 @@ class BoardTop(wiring.Component):
 
         rx ─ receiver ─ frame receiver ─ frame queue ─ bridge ─┬─ registers of the board
         tx ─ transmitter ◄─ frame transmitter ◄────────┘       ├─ AXI4-Lite ─ accelerator ─ AXI4 ─┐
-                                                               └─ AXI4 ────────────────────── arbiter ─ memory
+                                                               └───────────────────────────── memory
 
     Parameters
     ----------
     config : ArrayConfig
     memory : Component
-        Device memory: an AXI4 subordinate with members ``s_axi_*``, and its size as ``memory_bytes``.
+        Device memory: an AXI4 subordinate with members ``s_axi_*``, and its size as ``memory_bytes``. Where
+        it has no member ``access`` for the link, an arbiter lets both share its bus.
     clock_hz : int
         Of the domain ``sync``.
     baud : int
@@ -92,36 +93,39 @@ class BoardTop(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        bus = {
-            "data_bits": self._config.axi_data_bits,
-            # What lies just outside the memory is told from what lies inside.
-            "address_bits": max(self._config.address_bits, bits_for(self._memory.memory_bytes)),
-        }
+        memory = self._memory
+        data_bits = self._config.axi_data_bits
+        # What lies just outside the memory is told from what lies inside.
+        memory_address_bits = bits_for(memory.memory_bytes)
+        bus = {"data_bits": data_bits, "address_bits": max(self._config.address_bits, memory_address_bits)}
         registers = BoardRegisters(**self._facts, reset_cycles=RESET_CYCLES)
         reset = Signal()
         m.d.sync += reset.eq(registers.reset)
         device_reset = ResetInserter(reset)
         accelerator = Accelerator(self._config, lowering=self._lowering)
-        arbiter = MemoryArbiter(**bus)
-        bridge = Bridge(**bus)
-        memory_access = BusAccess(
-            ports=axi4_manager_ports(prefix="m_axi_", **bus), prefix="m_axi_", data_bits=bus["data_bits"]
-        )
+        bridge = Bridge(data_bits=data_bits, address_bits=memory_address_bits)
         lite = axi_lite_subordinate_ports(prefix="m_axil_", address_bits=ADDRESS_SPACE_BITS)
         device_access = BusAccess(
             ports={name: member.flip() for name, member in lite.items()}, prefix="m_axil_", data_bits=32
         )
         m.submodules.registers = registers
         m.submodules.accelerator = device_reset(accelerator)
-        m.submodules.arbiter = device_reset(arbiter)
-        m.submodules.memory = device_reset(self._memory)
+        m.submodules.memory = device_reset(memory)
         m.submodules.bridge = bridge
-        m.submodules.memory_access = memory_access
         m.submodules.device_access = device_access
 
         self._connect_line(m, bridge, registers)
+        manager = accelerator
+        if self._bus_registers:
+            m.submodules.accelerator_bus = manager = device_reset(BusSlice(**bus))
+            _connect_bus(m, accelerator, "m_axi_", manager, "s_axi_")
+        if "access" in memory.signature.members:
+            _connect_bus(m, manager, "m_axi_", memory, "s_axi_")
+            memory_access = memory.access
+        else:
+            memory_access = self._share_memory(m, manager, bus, device_reset)
         for name, access in (
-            ("memory", memory_access.access),
+            ("memory", memory_access),
             ("device", device_access.access),
             ("board", registers.access),
         ):
@@ -132,25 +136,33 @@ class BoardTop(wiring.Component):
                 asked = part.o
             connect(m, asked, access)
         _connect_bus(m, device_access, "m_axil_", accelerator, "s_axil_")
-        manager = accelerator
-        if self._bus_registers:
-            m.submodules.accelerator_bus = manager = device_reset(BusSlice(**bus))
-            _connect_bus(m, accelerator, "m_axi_", manager, "s_axi_")
-        _connect_bus(m, manager, "m_axi_", arbiter, "s0_axi_")
-        _connect_bus(m, memory_access, "m_axi_", arbiter, "s1_axi_")
-        _connect_bus(m, arbiter, "m_axi_", self._memory, "s_axi_")
         failed = [
             getattr(accelerator, f"m_axi_{channel}valid")
             & (getattr(accelerator, f"m_axi_{channel}resp") >= Response.SLVERR)
             for channel in ("r", "b")
         ]
         m.d.comb += [
+            registers.part.eq(bridge.part),
+            bridge.fact.eq(registers.fact),
             registers.interrupt.eq(accelerator.irq),
             registers.bus_error.eq(Cat(failed).any()),
         ]
         accesses = Cat(accelerator.m_axi_arvalid, accelerator.m_axi_awvalid, accelerator.m_axi_rvalid)
         m.d.sync += self.leds.eq(Cat(accesses.any(), registers.fault))
         return m
+
+    def _share_memory(self, m, manager, bus, device_reset):
+        """Let accelerator and link share a memory that has a bus and nothing else; the link's access."""
+        narrow = bus | {"address_bits": bits_for(self._memory.memory_bytes)}
+        ports = axi4_manager_ports(prefix="m_axi_", **narrow)
+        m.submodules.arbiter = arbiter = device_reset(MemoryArbiter(**bus))
+        m.submodules.memory_access = access = BusAccess(
+            ports=ports, prefix="m_axi_", data_bits=bus["data_bits"]
+        )
+        _connect_bus(m, manager, "m_axi_", arbiter, "s0_axi_")
+        _connect_bus(m, access, "m_axi_", arbiter, "s1_axi_")
+        _connect_bus(m, arbiter, "m_axi_", self._memory, "s_axi_")
+        return access.access
 
     def _connect_line(self, m, bridge, registers):
         """Both ways between the line and the bridge."""

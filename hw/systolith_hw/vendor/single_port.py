@@ -70,19 +70,16 @@ class SinglePortRam(OnChipRam):
     store = SinglePortStore
     """Makes the words; for another form of them."""
 
-    def _ports(self, m, depth):
-        m.submodules.store = store = self.store(data_bits=self._data_bits, depth=depth)
-        read = memory.ReadPort.Signature(addr_width=ceil_log2(depth), shape=self._data_bits).create()
-        write = memory.WritePort.Signature(
-            addr_width=ceil_log2(depth), shape=self._data_bits, granularity=8
-        ).create()
+    def _connect_store(self, m):
+        m.submodules.store = store = self.store(data_bits=self._data_bits, depth=self._depth)
+        address = Mux(self._writes, self._write_address, self._read_address)
         m.d.comb += [
             self._read_waits.eq(self._writes),
             self._write_waits.eq(self.s_axi_rvalid & ~self.s_axi_rready),
-            store.enable.eq(read.en | self._writes),
-            store.address.eq(Mux(self._writes, write.addr, read.addr)),
-            store.write_data.eq(write.data),
-            store.write_strobe.eq(Mux(self._writes, write.en, 0)),
-            read.data.eq(store.read_data),
+            store.enable.eq(self._reads | self._writes | self._accesses),
+            store.address.eq(Mux(self._wanted, self.access.address >> self._beat_bits, address)),
+            store.write_data.eq(Mux(self._wanted, self.access.data, self.s_axi_wdata)),
+            store.write_strobe.eq(self._write_strobe | self._access_strobe),
+            self.s_axi_rdata.eq(store.read_data),
+            self.access.read_data.eq(store.read_data),
         ]
-        return read, write

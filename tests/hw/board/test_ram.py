@@ -12,6 +12,7 @@ from hw.streams import STALLS, simulate
 from systolith_hw.axi import axi4_manager_ports
 from systolith_hw.board.arbiter import MemoryArbiter
 from systolith_hw.board.ram import OnChipRam
+from systolith_hw.vendor.single_port import SinglePortRam
 
 MEMORY_BYTES = 4096
 QUARTER = MEMORY_BYTES // 4
@@ -37,7 +38,7 @@ class SharedRam(wiring.Component):
         for name, member in self.signature.members.items():
             ours, theirs = getattr(self, name), getattr(self.bus, name)
             m.d.comb += theirs.eq(ours) if member.flow is wiring.In else ours.eq(theirs)
-        for name in ram.signature.members:
+        for name in axi4_manager_ports(prefix="s_axi_", data_bits=self._data_bits, address_bits=32):
             ours, theirs = getattr(ram, name), getattr(self.bus, "m" + name.removeprefix("s"))
             is_input = ram.signature.members[name].flow is wiring.In
             m.d.comb += ours.eq(theirs) if is_input else theirs.eq(ours)
@@ -146,6 +147,65 @@ def test_sim_ram(data_bits, idle, stall):
     phases += [(writes, reads), ([], memory.read_all())]
     dut = OnChipRam(memory_bytes=MEMORY_BYTES, data_bits=data_bits)
     run(dut, ["s_axi_"], [phases], idle=idle, stall=stall, watched=[(dut, "s_axi_")])
+
+
+@pytest.mark.parametrize(("idle", "stall"), STALLS)
+@pytest.mark.parametrize("ram", [OnChipRam, SinglePortRam])
+def test_sim_access(ram, idle, stall):
+    """Single words are written and read between the bursts, and what is outside is told of."""
+    memory = Memory(32, random.Random(7))
+    fill = memory.fill()
+    phases = [
+        (fill, []),
+        ([memory.write(i % 2 * QUARTER) for i in range(40)], [memory.read(3 * QUARTER) for i in range(40)]),
+    ]
+    dut = ram(memory_bytes=MEMORY_BYTES, data_bits=32)
+    barrier = Barrier(Manager.CHANNELS + 1)
+
+    async def make_access(ctx, address, data=None, strobe=0):
+        access = dut.access
+        ctx.set(access.write, data is not None)
+        ctx.set(access.address, address)
+        ctx.set(access.data, data or 0)
+        ctx.set(access.strobe, strobe)
+        ctx.set(access.request, 1)
+        sampled = access.done, access.read_data, access.response
+        _, _, done, read, response = await ctx.tick().sample(*sampled)
+        assert not done
+        while not done:
+            _, _, done, read, response = await ctx.tick().sample(*sampled)
+        ctx.set(access.request, 0)
+        if response == OKAY and data is not None:
+            for lane in range(4):
+                if strobe >> lane & 1:
+                    memory.octets[address + lane] = data >> 8 * lane & 0xFF
+        return response, read
+
+    async def work(ctx):
+        rng = random.Random(8)
+        await barrier.pass_through(ctx)
+        for _ in range(200):
+            while rng.random() < idle:
+                await ctx.tick()
+            address = rng.randrange(2 * QUARTER, MEMORY_BYTES, 4)
+            if rng.random() < 0.5:
+                expected = int.from_bytes(memory.octets[address : address + 4], "little")
+                assert await make_access(ctx, address) == (OKAY, expected)
+            elif rng.random() < 0.9:
+                address = rng.randrange(2 * QUARTER, 3 * QUARTER, 4)
+                written = await make_access(ctx, address, rng.getrandbits(32), rng.getrandbits(4))
+                assert written[0] == OKAY
+            else:
+                assert (await make_access(ctx, MEMORY_BYTES + address, 1, 15))[0] == DECERR
+                assert (await make_access(ctx, MEMORY_BYTES + address))[0] == DECERR
+        await barrier.pass_through(ctx)
+        for address in range(0, MEMORY_BYTES, 4):
+            expected = int.from_bytes(memory.octets[address : address + 4], "little")
+            assert await make_access(ctx, address) == (OKAY, expected)
+
+    manager = Manager(dut, "s_axi_", phases)
+    benches = manager.benches(barrier, random.Random, idle=idle, stall=stall)
+    simulate(dut, *benches, work, background=[watch_offers(dut, "s_axi_")], limit=100_000)
 
 
 def test_sim_ram_reads_every_cycle():

@@ -16,6 +16,9 @@ SETUP = BoardSetup(
 )
 
 
+WIDE = BoardSetup(config=ArrayConfig.parse("2x8-axi128-a16-b128-acc4-e2-ds2"))
+
+
 @pytest.fixture(scope="module")
 def library():
     return build_board(SETUP)
@@ -27,12 +30,20 @@ def host(library):
         yield Host(board)
 
 
-def test_memory(host):
-    rng = random.Random(1)
-    data = rng.randbytes(700)
-    for start in range(0, len(data), 100):
-        assert host.ask(MEMORY, 3001 + start, data[start : start + 100]) == (OKAY, b"")
-    assert host.read(3000, 702) == b"\0" + data + b"\0"
+@pytest.mark.parametrize("setup", [SETUP, WIDE])
+def test_memory(setup):
+    """Each byte and no other is written, whatever the width of the memory."""
+    data = random.Random(1).randbytes(700)
+    with SimulatedBoard(build_board(setup), setup) as board:
+        host = Host(board)
+        for start in range(0, len(data), 100):
+            assert host.ask(MEMORY, 3001 + start, data[start : start + 100]) == (OKAY, b"")
+        assert host.read(3000, 702) == b"\0" + data + b"\0"
+        for name, value in identity(setup.config).items():
+            assert host.register(DEVICE, REGISTERS[name].offset) == value
+        scratch = REGISTERS["scratch"].offset
+        assert host.ask(DEVICE, scratch, b"\x01\x23\x45\x67") == (OKAY, b"")
+        assert host.register(DEVICE, scratch) == 0x67452301
 
 
 @pytest.mark.parametrize("beyond", [0, 1 << 16, 1 << 17, 1 << 31, (1 << 32) - (1 << 16) - 4])
