@@ -184,9 +184,15 @@ class Accelerator(wiring.Component):
     def _connect_descriptors(self, m):
         """Give every unit a queue of its own, with room for all descriptors in flight but the first.
 
-        The first is with the unit, if that has not done its part already.
+        The first is with the unit, if that has not done its part already. If only one more can be in flight,
+        its fields stay with the descriptor fetch: the next one is not read before the first has ended, and
+        by then every unit has taken this one.
         """
         fetch = self.fetch
+        fields_stay = self.config.descriptor_slots == 2
+        slot = Signal.like(fetch.in_flight.payload.slot)
+        with m.If(fetch.dispatch):
+            m.d.sync += slot.eq(fetch.in_flight.payload.slot)
         units = {
             "a_loader": self.a_loader,
             "b_loader": self.b_loader,
@@ -196,12 +202,19 @@ class Accelerator(wiring.Component):
         }
         for name, unit in units.items():
             layout = unit.job_layout(self.config)
-            queue = Queue(layout, depth=self.config.descriptor_slots - 1)
+            queue = Queue(0 if fields_stay else layout, depth=self.config.descriptor_slots - 1)
             m.submodules[f"{name}_jobs"] = queue
-            connect(m, queue.o, unit.jobs)
-            m.d.comb += queue.i.valid.eq(fetch.dispatch)
-            values = layout.values(fetch.descriptor, fetch.in_flight.payload.slot)
-            m.d.comb += [queue.i.payload[field].eq(value) for field, value in values.items()]
+            m.d.comb += [
+                queue.i.valid.eq(fetch.dispatch),
+                unit.jobs.valid.eq(queue.o.valid),
+                queue.o.ready.eq(unit.jobs.ready),
+            ]
+            if fields_stay:
+                job, values = unit.jobs.payload, layout.values(fetch.descriptor, slot)
+            else:
+                job, values = queue.i.payload, layout.values(fetch.descriptor, fetch.in_flight.payload.slot)
+                m.d.comb += unit.jobs.payload.eq(queue.o.payload)
+            m.d.comb += [job[field].eq(value) for field, value in values.items()]
 
     def _connect_loads(self, m):
         dma, fetch = self.read_dma, self.fetch

@@ -127,8 +127,8 @@ class BLoader(wiring.Component):
                 panel.beats.eq((loop.n_end >> bus_log2) + 1),
             ]
 
-        # Where the panel begins: steps along K and N are a tile or a group wide, or so many rows. A tile that is
-        # less wide than a beat is a part of one; parameters are fetched from a line or from all of a tile on.
+        # Where the panel begins: steps along K and N are a tile or a group wide, or so many rows. A tile
+        # less wide than a beat is a part of one; parameters are fetched from a line or all of a tile on.
         unit_log2 = exact_log2(min(config.bus_bytes, config.columns))
         beat_log2 = bus_log2 - unit_log2
         offset = Signal(len(batch_address) + beat_log2)

@@ -63,6 +63,7 @@ class DescriptorFetch(wiring.Component):
     dispatch : 1
         ``descriptor`` is to be run as ``in_flight.slot``; its queues have room.
     descriptor : DescriptorLayout
+        Stays until the next one is read.
     in_flight : stream of InFlight
         Every descriptor, also those that are not to be run; always ready.
     in_flight_count : range(descriptor_slots + 1)
