@@ -109,7 +109,7 @@ class TileLoop(wiring.Component):
         index = Signal(max(1, len(size) - unit), name=f"{name}_index")
         # The last element of the last step but one, negative if there is only one; its low bits are also
         # those of the last element.
-        before_last = Signal(signed(len(size) + 1), name=f"{name}_before_last")
+        before_last = Signal(signed(max(len(size), *step_bits) + 1), name=f"{name}_before_last")
         loads = Signal.like(before_last, name=f"{name}_loads")
         step = _choose(which, steps)
         m.d.comb += [

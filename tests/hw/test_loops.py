@@ -88,6 +88,14 @@ def test_sim_boundaries():
     check(cases, config, (4, 1 << 17), seed=2, idle=0.2)
 
 
+def test_sim_step_beyond_dimension():
+    """A step is longer than K can be."""
+    config = small_config(dimension_bits=8)
+    one = {"m": 1, "k": 1, "n": 1, "batch": 1, "m_block": 1}
+    cases = [(one | {"k": k}, step) for k in (1, 2, 254, 255) for step in (4, 1 << 10)]
+    check(cases, config, (4, 1 << 10), seed=4, idle=0.2)
+
+
 def test_sim_without_n():
     config = small_config()
     cases = [({"m": 5, "k": k, "n": 1, "batch": 2, "m_block": 2}, 4) for k in (1, 4, 9)]
