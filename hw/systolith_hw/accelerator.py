@@ -34,6 +34,7 @@ from .row_feeder import RowFeeder
 from .row_packer import RowPacker
 from .serial_epilogue import SerialEpilogue
 from .store_sequencer import StoreSequencer
+from .stream_slice import StreamSlice
 from .weight_feeder import WeightFeeder
 from .write_dma import WriteDma
 
@@ -281,7 +282,9 @@ class Accelerator(wiring.Component):
         m.submodules.row_writes = row_writes = Queue(dma.rows.payload.shape(), depth=WRITE_QUEUE_DEPTH)
         connect(m, store.writes, row_writes.i)
         connect(m, row_writes.o, dma.rows)
-        connect(m, store.rows, epilogue.rows)
+        m.submodules.stored_rows = stored_rows = StreamSlice(store.rows.payload.shape())
+        connect(m, store.rows, stored_rows.i)
+        connect(m, stored_rows.o, epilogue.rows)
         connect(m, epilogue.groups, self.row_packer.groups)
         connect(m, self.row_packer.beats, dma.row_beats)
         m.d.comb += [
@@ -291,7 +294,7 @@ class Accelerator(wiring.Component):
             store.tile_done.eq(self.accumulators.tile_done),
             self.accumulators.read_enable.eq(epilogue.rows.valid & epilogue.rows.ready),
             self.accumulators.read_half.eq(epilogue.rows.payload.half),
-            self.accumulators.read_row.eq(store.read_row),
+            self.accumulators.read_row.eq(epilogue.rows.payload.accumulator_row),
             epilogue.accumulators.eq(self.accumulators.read_data),
             epilogue.parameters.eq(self.weight_feeder.parameters),
             self.pass_sequencer.tile_release.eq(epilogue.tile_release),

@@ -103,8 +103,10 @@ class Completion(wiring.Component):
                     m.d.sync += [beat.eq(beat + 1), last_beat.eq(beat == beats - 2)]
                     with m.If(last_beat):
                         m.d.sync += [beat.eq(0), last_beat.eq(beats == 1)]
-                        m.d.comb += self.slot_release.eq(1)
-                        m.next = "WAIT"
+                        m.next = "RELEASE"
+            with m.State("RELEASE"):
+                m.d.comb += self.slot_release.eq(1)
+                m.next = "WAIT"
         with m.If(was_run):
             m.d.comb += [counters.eq(self.results.payload), self.results.ready.eq(self.slot_release)]
         m.d.comb += was_run.eq(entry.code == Code.OK)

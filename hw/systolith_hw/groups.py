@@ -12,7 +12,7 @@ __all__ = ["GroupLayout", "GroupTraits", "RowTraits", "epilogue_members"]
 
 
 class RowTraits(data.StructLayout):
-    """How one row of accumulators is to be treated and stored."""
+    """Where one row of accumulators is, and how it is to be treated and stored."""
 
     def __init__(self, config):
         super().__init__(
@@ -21,6 +21,7 @@ class RowTraits(data.StructLayout):
                 "relu": 1,
                 "parameters": 1,
                 "half": 1,
+                "accumulator_row": range(config.accumulator_rows),
                 "columns": bits_for(config.columns),
                 "offset": range(config.bus_bytes),
                 "tile_end": 1,

@@ -82,7 +82,7 @@ class PanelLoader(wiring.Component):
         next_panel_line = Signal.like(line)
 
         m.d.comb += [
-            self.panels.ready.eq(~staged | begin),
+            self.panels.ready.eq(~staged),
             begin.eq(fits & (~active | panel_done)),
             row_done.eq(self.requests.valid & self.requests.ready),
             panel_done.eq(row_done & last_row),
@@ -124,6 +124,7 @@ class PanelLoader(wiring.Component):
         with m.If(begin):
             m.d.comb += self.reserve.eq(size)
             m.d.sync += [
+                staged.eq(0),
                 active.eq(1),
                 panel.eq(panel_in),
                 block.eq(self.staged_order.block),

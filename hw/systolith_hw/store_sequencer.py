@@ -26,8 +26,6 @@ class StoreSequencer(wiring.Component):
         What an accumulator half will hold when its tile is done.
     tile_done : 1
         The accumulators hold another finished tile.
-    read_row : range(accumulator_rows)
-        The accumulator row of the row offered.
     rows : stream of RowTraits
         To the epilogue.
     writes : stream of RowWrite
@@ -45,7 +43,6 @@ class StoreSequencer(wiring.Component):
                 "tile_half": In(1),
                 "tile": In(ResultTile(config)),
                 "tile_done": In(1),
-                "read_row": Out(range(config.accumulator_rows)),
                 "rows": Out(stream.Signature(RowTraits(config))),
                 "writes": Out(stream.Signature(RowWrite(config))),
                 "busy": Out(1),
@@ -90,7 +87,7 @@ class StoreSequencer(wiring.Component):
             self.writes.valid.eq(offered & self.rows.ready),
             accepted.eq(offered & self.rows.ready & self.writes.ready),
             advance.eq(accepted & last_row),
-            self.jobs.ready.eq(~active | (advance & tile.last)),
+            self.jobs.ready.eq(~active),
         ]
         m.d.sync += tiles_ready.eq(tiles_ready + self.tile_done - advance)
         with m.If(accepted):
@@ -101,6 +98,8 @@ class StoreSequencer(wiring.Component):
             ]
         with m.If(advance):
             m.d.sync += [row.eq(0), half.eq(~half)]
+        with m.If(advance & tile.last):
+            m.d.sync += active.eq(0)
         with m.If(self.jobs.ready):
             m.d.sync += [active.eq(self.jobs.valid), job.eq(self.jobs.payload)]
 
@@ -120,12 +119,10 @@ class StoreSequencer(wiring.Component):
         row_address = Signal.like(job.d_address)
         first_address = Signal.like(job.d_address)
         following_address = Signal.like(job.d_address)
-        loads = Signal()
         ends_batch = Signal()
         m.d.comb += [
-            loads.eq(~active | tile.last),
             ends_batch.eq(last_row & tile.last_n & tile.last_m),
-            first_address.eq(Mux(loads, self.jobs.payload.d_address, batch_address + job.d_batch_stride)),
+            first_address.eq(Mux(active, batch_address + job.d_batch_stride, self.jobs.payload.d_address)),
             following_address.eq(Mux(~active | ends_batch, first_address, row_address + job.d_stride)),
         ]
         with m.If(~active | accepted):
@@ -141,7 +138,7 @@ class StoreSequencer(wiring.Component):
         m.d.comb += end_byte.eq(Mux(int8, tile.n_end, tile.n_end << 2 | 3))
         traits, write = self.rows.payload, self.writes.payload
         m.d.comb += [
-            self.read_row.eq(row),
+            traits.accumulator_row.eq(row),
             traits.int8.eq(int8),
             traits.relu.eq(job.relu),
             traits.parameters.eq(job.parameters),

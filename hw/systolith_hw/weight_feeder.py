@@ -157,7 +157,7 @@ class WeightFeeder(wiring.Component):
             done.eq(Mux(reading, later_last_line, start & (line_end == 0))),
             self.release.eq(read & (parameters_next | last_use)),
             loop.advance.eq(done & ~parameters_next),
-            self.jobs.ready.eq(~active | (loop.advance & loop.last)),
+            self.jobs.ready.eq(~active),
             loop.load.eq(self.jobs.valid & self.jobs.ready),
         ]
         m.d.sync += tiles_unfinished.eq(tiles_unfinished + (loop.advance & loop.first_k) - self.tile_release)
@@ -169,6 +169,8 @@ class WeightFeeder(wiring.Component):
                 m.d.sync += parameters_sent.eq(1)
             with m.Elif(loop.last_k):
                 m.d.sync += parameters_sent.eq(0)
+        with m.If(loop.advance & loop.last):
+            m.d.sync += active.eq(0)
         with m.If(self.jobs.ready):
             m.d.sync += [active.eq(self.jobs.valid), job.eq(self.jobs.payload)]
         with m.If(start & parameters_next):

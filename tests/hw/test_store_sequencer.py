@@ -95,7 +95,7 @@ def test_sim_random(name, idle, stall):
                 fields = [dut.rows.payload[name] for name in traits]
                 fields += [dut.writes.payload[name] for name in write]
                 _, _, rows_valid, writes_valid, read_row, busy, *values = await ctx.tick().sample(
-                    dut.rows.valid, dut.writes.valid, dut.read_row, dut.busy, *fields
+                    dut.rows.valid, dut.writes.valid, dut.rows.payload.accumulator_row, dut.busy, *fields
                 )
                 assert (rows_valid and rows_ready) == (writes_valid and writes_ready)
                 if rows_valid or writes_valid:

@@ -79,6 +79,6 @@ def _charge(queue, completion, result, cycle):
 def recorded(fetch, completion, results, sent, response):
     """The last beat of the record is sent and its response given in these cycles."""
     results[completion.number - 1].completed = response + 2
-    fetches.release(fetch, sent)
-    completion.free = sent + 1
+    fetches.release(fetch, sent + 1)
+    completion.free = sent + 2
     completion.writing = False

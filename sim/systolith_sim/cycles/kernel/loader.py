@@ -72,7 +72,7 @@ def settle(setup, queue, loader):
         buffers.reserve(loader.buffer, size)
         state.panel = state.next
         state.staged = False
-        state.at.stage_free = begin
+        state.at.stage_free = begin + 1
         state.walking = True
         state.at.valid = begin + 1
 

@@ -72,7 +72,7 @@ def take_row(setup, state, words, snapshots, slot):
     store, writes = state.store, state.writes
     at = store.at
     reference = at.granted_last
-    low = min(reference, at.entered_last, at.popped_last, at.sent_last, writes.splitter.at.loaded)
+    low = min(reference, at.row_taken, at.popped_last, at.sent_last, writes.splitter.at.loaded)
     _begin(setup, snapshots, slot, reference, low)
     for index in SINGLE_STORE_TIMES:
         _time(snapshots, words[index])

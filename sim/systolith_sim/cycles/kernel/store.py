@@ -13,23 +13,24 @@ STORE = fields(
     "job active entering row group rows groups group_bytes row_address row_stride row_beats completed held",
     count=fields("tile accepted granted entries popped"),
     at=fields(
-        "job_ready next entered_last granted_last popped_last sent_last",
+        "job_ready next row_ready row_taken entered_last granted_last popped_last sent_last",
         **dict.fromkeys(("accepted", "granted", "entered", "popped"), (np.int64, RING)),
     ),
     nest=NEST,
     **dict.fromkeys(("address", "beats", "end", "completes"), (np.int64, RING)),
 )
 """Where the store is: jobs accepted, the next row of the tile and the group of the row, how many there are,
-and how large; what is written of a row, how many beats of it are complete when its groups so far are packed;
-complete beats in the packer; tiles begun; rows accepted and granted by the write DMA; groups that entered the
-lanes and that the packer took; when: the next job may be accepted, the next row, and the latest of each; of
-every row, when it came how far and what is written; of every group, when it came how far and how many beats
-it completes."""
+and how large; what is written of a row, how many beats of it are complete when its groups so far are
+packed; complete beats in the packer; tiles begun; rows accepted and granted by the write DMA; groups that
+entered the lanes and that the packer took; when: the next job may be accepted, the next row, the register
+slice takes the next row, the epilogue took the last one, and the latest of each; of every row, when it
+came how far and what is written; of every group, when it came how far and how many beats it completes."""
 
 
 @jit
 def set_up(store):
     """Begin before the first job."""
+    store.at.row_ready = store.at.row_taken = ALWAYS
     store.at.entered_last = store.at.granted_last = store.at.popped_last = store.at.sent_last = ALWAYS
 
 
@@ -97,7 +98,9 @@ def _accept(setup, queue, done, store):
     room = _writable(setup, store)
     if room == NEVER:
         return False
-    cycle = max(store.at.next, store.at.entered_last, room)
+    cycle = max(store.at.next, store.at.row_ready, room)
+    store.at.row_ready = max(cycle, store.at.row_taken) + 1
+    store.at.row_taken = store.at.entered_last = max(cycle + 1, store.at.entered_last)
     last_row = store.row == store.rows - 1
     row = store.count.accepted & RING - 1
     store.at.accepted[row] = cycle
@@ -106,7 +109,6 @@ def _accept(setup, queue, done, store):
     store.end[row] = last_row and nest.last(store.nest)
     store.count.accepted += 1
     store.at.next = cycle + 1
-    store.at.entered_last = cycle
     store.entering = True
     store.group = store.completed = 0
     store.row_address += store.row_stride
@@ -115,7 +117,7 @@ def _accept(setup, queue, done, store):
         store.row = 0
         store.count.tile += 1
         store.active = not nest.last(store.nest)
-        store.at.job_ready = cycle
+        store.at.job_ready = cycle + 1
         nest.advance(store.nest)
     return True
 

@@ -96,6 +96,6 @@ def _read_tile(setup, queue, buffer, weights):
     weights.count.tile += at.k == 0
     weights.parameters_next = jobs.descriptor(queue, weights.job - 1).parameters and last_k
     weights.active = not nest.last(at)
-    weights.at.job_ready = weights.at.next - 1
+    weights.at.job_ready = weights.at.next
     nest.advance(at)
     return True
