@@ -29,9 +29,10 @@ class OperandBuffer(wiring.Component):
     write : ReadData
         A beat of a line. ``row_end`` adds one row to ``rows_ready`` in the next cycle.
     reserve : range(depth + 1)
-        Lines to reserve in this cycle; at most ``free``.
+        Lines to reserve in this cycle; at most as many as are free, which ``free`` tells two cycles after the
+        last ones were reserved.
     free : range(depth + 1)
-        Lines neither reserved nor in use.
+        Lines that were neither reserved nor in use a cycle before this one began.
     rows_ready : range(depth + 1)
         Rows loaded and not yet taken.
     has_row : 1
@@ -86,8 +87,12 @@ class OperandBuffer(wiring.Component):
         ]
         for beat in range(config.beats_per_line):
             m.d.comb += write.data[beat].eq(self.write.data)
+        reserved = Signal.like(self.reserve)
+        released = Signal()
         m.d.sync += [
-            self.free.eq(self.free - self.reserve + self.release),
+            reserved.eq(self.reserve),
+            released.eq(self.release),
+            self.free.eq(self.free - reserved + released),
             self.rows_ready.eq(self.rows_ready + row_end - self.take),
             self.has_row.eq(row_end | (self.rows_ready != self.take)),
         ]

@@ -65,6 +65,7 @@ class PanelLoader(wiring.Component):
         staged = Signal()
         panel_in = Signal(Panel(self._config))
         size = Signal(len(self.free) + 1)
+        sized = Signal()
         fits = Signal()
 
         active = Signal()
@@ -103,12 +104,15 @@ class PanelLoader(wiring.Component):
             self.idle.eq(~active & ~staged),
         ]
         # Known a cycle ahead, for what is granted now decides what begins now. Only a begin makes less free.
-        m.d.sync += fits.eq(staged & ~begin & ~(self.free < size))
+        m.d.sync += [
+            size.eq(_times(panel_in.rows, panel_in.line_end)),
+            sized.eq(staged & ~begin),
+            fits.eq(sized & ~begin & ~(self.free < size)),
+        ]
         with m.If(self.panels.ready):
             m.d.sync += [
                 staged.eq(self.panels.valid),
                 panel_in.eq(self.panels.payload),
-                size.eq(_times(self.panels.payload.rows, self.panels.payload.line_end)),
             ]
         with m.If(row_done):
             m.d.sync += [

@@ -12,6 +12,7 @@ def test_sim_random(bits):
     depth = config.b_buffer_lines
     rng = random.Random(bits)
     free, ready, used = depth, 0, 0
+    free_before = depth
     bus, beats = config.bus_bytes, config.beats_per_line
     contents = [[None] * beats for _ in range(depth)]
     stimuli, expected = [], []
@@ -32,7 +33,10 @@ def test_sim_random(bits):
             "read_address": rng.randrange(depth),
         }
         stimuli.append(stimulus)
-        expected.append({"free": free, "rows_ready": ready, "has_row": ready != 0, "read_data": read_before})
+        expected.append(
+            {"free": free_before, "rows_ready": ready, "has_row": ready != 0, "read_data": read_before}
+        )
+        free_before = free
         free += stimulus["release"] - stimulus["reserve"]
         used += stimulus["reserve"] - stimulus["release"]
         ready += (stimulus["write_valid"] and write["row_end"]) - stimulus["take"]

@@ -1,53 +1,13 @@
 """Registers on the board's buses, so that no path leads through several of its parts."""
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Module
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from systolith_hw.axi import axi4_manager_ports
+from systolith_hw.stream_slice import StreamSlice
 
-__all__ = ["AccessSlice", "BusSlice", "StreamSlice"]
-
-
-class StreamSlice(wiring.Component):
-    """A stream with registers both ways, at full speed.
-
-    Parameters
-    ----------
-    shape : ShapeLike
-
-    Members
-    -------
-    i, o : stream of shape
-        Back-pressure is honoured.
-
-    Latency
-    -------
-    One cycle.
-    """
-
-    LATENCY = 1
-
-    def __init__(self, shape):
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
-
-    def elaborate(self, platform):
-        m = Module()
-        # What came in the cycle in which the stream stopped.
-        aside = Signal.like(self.i.payload)
-        full = Signal()
-        m.d.comb += self.i.ready.eq(~full)
-        with m.If(self.i.ready):
-            m.d.sync += aside.eq(self.i.payload)
-        with m.If(~self.o.valid | self.o.ready):
-            m.d.sync += [self.o.valid.eq(full | self.i.valid), full.eq(0)]
-            with m.If(full):
-                m.d.sync += self.o.payload.eq(aside)
-            with m.Else():
-                m.d.sync += self.o.payload.eq(self.i.payload)
-        with m.Elif(self.i.ready):
-            m.d.sync += full.eq(self.i.valid)
-        return m
+__all__ = ["AccessSlice", "BusSlice"]
 
 
 class BusSlice(wiring.Component):

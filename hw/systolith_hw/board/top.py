@@ -10,6 +10,7 @@ from systolith_hw.axi import Response, axi4_manager_ports, axi_lite_subordinate_
 from systolith_hw.baud import BITS_PER_BYTE, FRACTION_BITS, bit_period
 from systolith_hw.link import IDLE_BYTES, QUEUE_BYTES
 from systolith_hw.registers import ADDRESS_SPACE_BITS
+from systolith_hw.stream_slice import StreamSlice
 
 from .arbiter import MemoryArbiter
 from .board_registers import BoardRegisters
@@ -173,7 +174,12 @@ class BoardTop(wiring.Component):
         m.submodules.frame_transmitter = responses = FrameTransmitter()
         m.submodules.uart_transmitter = transmitter = UartTransmitter(period=self._period)
         connect(m, receiver.bytes, frames.bytes)
-        connect(m, queue.bytes, bridge.requests)
+        requests = queue.bytes
+        if self._bus_registers:
+            m.submodules.request_slice = request_slice = StreamSlice(8)
+            connect(m, requests, request_slice.i)
+            requests = request_slice.o
+        connect(m, requests, bridge.requests)
         connect(m, bridge.response, responses.response)
         connect(m, responses.bytes, transmitter.bytes)
         m.d.comb += [

@@ -127,7 +127,11 @@ class Ecp5Flow(Flow):
     tools = (YOSYS, nextpnr, packer)
 
     def mapping(self, board):
-        return "synth_ecp5"
+        # With plain ABC: on some designs ABC9, which synth_ecp5 would call, crashes in its WebAssembly build.
+        return (
+            "synth_ecp5 -run :map_luts; techmap -map +/lattice/latches_map.v; abc -dress -lut 4:7; clean; "
+            "synth_ecp5 -run map_cells:"
+        )
 
     def place(self, folder, *, name, board, clock_hz, seed):
         self.nextpnr.run(

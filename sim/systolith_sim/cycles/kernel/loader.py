@@ -68,7 +68,7 @@ def settle(setup, queue, loader):
         free = buffers.free(loader.buffer, size)
         if free == NEVER:
             return
-        begin = max(state.at.staged + 2, state.at.done, free + 1)
+        begin = max(state.at.staged + 3, state.at.done, free + 2)
         buffers.reserve(loader.buffer, size)
         state.panel = state.next
         state.staged = False
