@@ -14,6 +14,12 @@ __all__ = ["Parameters", "Requantizer", "RequantizerLanes"]
 MULTIPLIER_BITS = PARAMETER_FIELDS["multiplier"].width
 SHIFT_BITS = PARAMETER_FIELDS["shift"].width
 
+BIASED = signed(ACCUMULATOR_BITS + 1)
+"""Shape of the sum of accumulator and bias."""
+
+LOW_BITS = 16
+"""Of that sum, which are multiplied apart from the others."""
+
 
 class Parameters(data.StructLayout):
     """The epilogue parameters of one output channel, as they lie in memory."""
@@ -45,7 +51,7 @@ class Requantizer(wiring.Component):
     ``LATENCY`` cycles. No back-pressure.
     """
 
-    LATENCY = 4
+    LATENCY = 5
 
     def __init__(self):
         super().__init__(
@@ -61,57 +67,76 @@ class Requantizer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-
-        def stage(shape, name):
-            return Signal(shape, name=name, reset_less=True)
-
-        biased_shape = signed(ACCUMULATOR_BITS + 1)
-        product_shape = signed(ACCUMULATOR_BITS + 1 + MULTIPLIER_BITS)
-        valid = [self.valid, *(Signal(name=f"valid_{number}") for number in range(1, 4))]
-        int8 = [self.int8, *(stage(1, f"int8_{number}") for number in range(1, 4))]
-        relu = [self.relu, *(stage(1, f"relu_{number}") for number in range(1, 4))]
+        valid = [self.valid, *(Signal(name=f"valid_{number}") for number in range(1, self.LATENCY))]
+        int8 = [self.int8, *(_stage(1, f"int8_{number}") for number in range(1, self.LATENCY))]
+        relu = [self.relu, *(_stage(1, f"relu_{number}") for number in range(1, self.LATENCY))]
         for before, after in itertools.pairwise(valid):
             m.d.sync += after.eq(before)
+
+        biased = Signal(BIASED)
+        m.d.comb += biased.eq(self.accumulator + self.parameters.bias)
+        plain = [biased, *(_stage(BIASED, f"plain_{number}") for number in range(1, self.LATENCY))]
+        shift = [self.parameters.shift, *(_stage(SHIFT_BITS, f"shift_{number}") for number in range(1, 4))]
+        for number in range(self.LATENCY - 1):
+            with m.If(valid[number]):
+                m.d.sync += [
+                    int8[number + 1].eq(int8[number]),
+                    relu[number + 1].eq(relu[number]),
+                    plain[number + 1].eq(plain[number]),
+                ]
         for number in range(3):
             with m.If(valid[number]):
-                m.d.sync += [int8[number + 1].eq(int8[number]), relu[number + 1].eq(relu[number])]
+                m.d.sync += shift[number + 1].eq(shift[number])
 
-        biased = stage(biased_shape, "biased")
-        multiplier = stage(MULTIPLIER_BITS, "multiplier")
-        shift_1 = stage(SHIFT_BITS, "shift_1")
-        with m.If(valid[0]):
-            m.d.sync += [
-                biased.eq(self.accumulator + self.parameters.bias),
-                multiplier.eq(self.parameters.multiplier),
-                shift_1.eq(self.parameters.shift),
-            ]
-
-        product = stage(product_shape, "product")
-        plain_2 = stage(biased_shape, "plain_2")
-        shift_2 = stage(SHIFT_BITS, "shift_2")
-        with m.If(valid[1]):
-            m.d.sync += [
-                product.eq(biased * multiplier),
-                plain_2.eq(biased),
-                shift_2.eq(shift_1),
-            ]
+        low, high = self._multiply(m, valid[:2], biased, self.parameters.multiplier)
+        product = _stage(signed(BIASED.width + MULTIPLIER_BITS), "product")
+        with m.If(valid[2]):
+            m.d.sync += product.eq(low + (high << LOW_BITS))
 
         # One bit more than the result: the last bit shifted out, by which it is rounded. With shift 0 that
         # is a zero shifted in, and rounds nothing.
-        doubled = stage(signed(product_shape.width + 1), "doubled")
-        plain_3 = stage(biased_shape, "plain_3")
-        with m.If(valid[2]):
-            m.d.sync += [doubled.eq((product << 1) >> shift_2), plain_3.eq(plain_2)]
-
+        doubled = _stage(signed(product.shape().width + 1), "doubled")
         with m.If(valid[3]):
+            m.d.sync += doubled.eq((product << 1) >> shift[3])
+
+        with m.If(valid[4]):
             m.d.sync += self.result.eq(
                 Mux(
-                    int8[3],
-                    _rounded_int8(doubled, relu=relu[3])[:8].replicate(4),
-                    _clamped_int32(plain_3, relu=relu[3]),
+                    int8[4],
+                    _rounded_int8(doubled, relu=relu[4])[:8].replicate(4),
+                    _clamped_int32(plain[4], relu=relu[4]),
                 )
             )
         return m
+
+    def _multiply(self, m, valid, biased, multiplier):
+        """Multiply in two parts; for another form of the multipliers.
+
+        Parameters
+        ----------
+        m : Module
+            Of the requantizer.
+        valid : two Signals
+            The factors count in this cycle, or in the cycle before.
+        biased : signed(33)
+        multiplier : unsigned(16)
+
+        Returns
+        -------
+        low, high : Value
+            Two cycles later, the products with the lower ``LOW_BITS`` of ``biased`` and with the others.
+        """
+        factor, multiplier_1 = _stage(BIASED, "factor"), _stage(MULTIPLIER_BITS, "multiplier_1")
+        low = _stage(LOW_BITS + MULTIPLIER_BITS, "low")
+        high = _stage(signed(BIASED.width - LOW_BITS + MULTIPLIER_BITS), "high")
+        with m.If(valid[0]):
+            m.d.sync += [factor.eq(biased), multiplier_1.eq(multiplier)]
+        with m.If(valid[1]):
+            m.d.sync += [
+                low.eq(factor[:LOW_BITS] * multiplier_1),
+                high.eq(factor[LOW_BITS:].as_signed() * multiplier_1),
+            ]
+        return low, high
 
 
 class RequantizerLanes(wiring.Component):
@@ -138,6 +163,9 @@ class RequantizerLanes(wiring.Component):
 
     LATENCY = Requantizer.LATENCY
 
+    requantizer = Requantizer
+    """Makes a requantizer; for another form of it."""
+
     def __init__(self, *, lanes):
         self._lanes = lanes
         values = data.ArrayLayout(signed(ACCUMULATOR_BITS), lanes)
@@ -155,7 +183,7 @@ class RequantizerLanes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         for lane in range(self._lanes):
-            m.submodules[f"lane_{lane}"] = requantizer = Requantizer()
+            m.submodules[f"lane_{lane}"] = requantizer = self.requantizer()
             m.d.comb += [
                 requantizer.valid.eq(self.valid),
                 requantizer.accumulator.eq(self.accumulators[lane]),
@@ -165,6 +193,11 @@ class RequantizerLanes(wiring.Component):
                 self.results[lane].eq(requantizer.result),
             ]
         return m
+
+
+def _stage(shape, name):
+    """A register of the pipeline."""
+    return Signal(shape, name=name, reset_less=True)
 
 
 def _rounded_int8(doubled, *, relu):

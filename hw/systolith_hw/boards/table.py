@@ -24,10 +24,10 @@ def _array(memory_bytes, **parameters):
     """A configuration that keeps the bits that a memory needs.
 
     One bit more of an address than there is memory, so that what lies just outside is told from what lies
-    inside; and no operand in memory is larger than it.
+    inside. A product of a size of half the memory's bytes has operands that do not fit.
     """
     bits = exact_log2(memory_bytes)
-    return ArrayConfig(address_bits=bits + 1, dimension_bits=min(bits, DIMENSION_BITS), **parameters)
+    return ArrayConfig(address_bits=bits + 1, dimension_bits=min(bits - 1, DIMENSION_BITS), **parameters)
 
 
 def _ulx3s(size, **facts):

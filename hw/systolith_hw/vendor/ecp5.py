@@ -1,4 +1,4 @@
-"""Lattice ECP5: a MULT18X18D in every processing element, and EHXPLLL."""
+"""Lattice ECP5: MULT18X18D in processing elements and lanes of the epilogue, and EHXPLLL."""
 
 import dataclasses
 
@@ -7,10 +7,11 @@ from amaranth.hdl import C, Cat, ClockSignal, Instance, Signal, signed
 from systolith_hw.accelerator import Lowering
 from systolith_hw.array import SystolicArray
 from systolith_hw.pe import ProcessingElement
+from systolith_hw.requantize import LOW_BITS, Requantizer, RequantizerLanes
 
 from .interface import Pll, Vendor, choose
 
-__all__ = ["ECP5", "Ecp5Array", "Ecp5Element", "Ecp5Pll", "ecp5_pll"]
+__all__ = ["ECP5", "Ecp5Array", "Ecp5Element", "Ecp5Lanes", "Ecp5Pll", "Ecp5Requantizer", "ecp5_pll"]
 
 PFD_HZ = (3.125e6, 400e6)
 VCO_HZ = (400e6, 800e6)
@@ -19,6 +20,56 @@ DIVIDER_MAX = 128
 MULTIPLIER_BITS = 18
 PHASE_STEPS = 8
 """Of one period of the oscillator."""
+
+
+def _multiply(m, name, a, b, *, enable_b=1):
+    """A MULT18X18D with registers for both factors and for the product, two cycles after the factors.
+
+    Parameters
+    ----------
+    m : Module
+    name : str
+    a, b : Value
+        Signed, 18 bits at most.
+    enable_b : Value
+        Take in ``b``.
+
+    Returns
+    -------
+    Signal
+        signed(36)
+    """
+    product = Signal(signed(2 * MULTIPLIER_BITS), name=f"{name}_product")
+    factors = {"A": Signal(signed(MULTIPLIER_BITS)), "B": Signal(signed(MULTIPLIER_BITS))}
+    m.d.comb += [factors["A"].eq(a), factors["B"].eq(b)]
+    ports = {
+        f"i_{port}{bit}": value[bit] for port, value in factors.items() for bit in range(MULTIPLIER_BITS)
+    }
+    m.submodules[name] = Instance(
+        "MULT18X18D",
+        p_REG_INPUTA_CLK="CLK0",
+        p_REG_INPUTA_CE="CE0",
+        p_REG_INPUTA_RST="RST0",
+        p_REG_INPUTB_CLK="CLK0",
+        p_REG_INPUTB_CE="CE1",
+        p_REG_INPUTB_RST="RST0",
+        p_REG_PIPELINE_CLK="NONE",
+        p_REG_OUTPUT_CLK="CLK0",
+        p_REG_OUTPUT_CE="CE0",
+        p_REG_OUTPUT_RST="RST0",
+        p_GSR="DISABLED",
+        i_CLK0=ClockSignal(),
+        i_CE0=C(1),
+        i_CE1=enable_b,
+        i_RST0=C(0),
+        i_SIGNEDA=C(1),
+        i_SIGNEDB=C(1),
+        i_SOURCEA=C(0),
+        i_SOURCEB=C(0),
+        **ports,
+        **{f"o_P{bit}": product[bit] for bit in range(2 * MULTIPLIER_BITS)},
+    )
+    return product
 
 
 class Ecp5Element(ProcessingElement):
@@ -30,40 +81,29 @@ class Ecp5Element(ProcessingElement):
 
     def _multiply(self, m, a, next_weight):
         width = len(self.weight)
-        product = Signal(signed(2 * width))
-        raw = Signal(2 * MULTIPLIER_BITS)
         # Left-aligned: the lowest bits, which take longest to be carried up, are zero.
         shift = MULTIPLIER_BITS - width
-        operands = {"A": Cat(C(0, shift), self.a_in), "B": Cat(C(0, shift), next_weight)}
-        ports = {
-            f"i_{name}{bit}": value[bit] for name, value in operands.items() for bit in range(MULTIPLIER_BITS)
-        }
-        m.submodules.multiplier = Instance(
-            "MULT18X18D",
-            p_REG_INPUTA_CLK="CLK0",
-            p_REG_INPUTA_CE="CE0",
-            p_REG_INPUTA_RST="RST0",
-            p_REG_INPUTB_CLK="CLK0",
-            p_REG_INPUTB_CE="CE1",
-            p_REG_INPUTB_RST="RST0",
-            p_REG_PIPELINE_CLK="NONE",
-            p_REG_OUTPUT_CLK="CLK0",
-            p_REG_OUTPUT_CE="CE0",
-            p_REG_OUTPUT_RST="RST0",
-            p_GSR="DISABLED",
-            i_CLK0=ClockSignal(),
-            i_CE0=C(1),
-            i_CE1=self.swap_in,
-            i_RST0=C(0),
-            i_SIGNEDA=C(1),
-            i_SIGNEDB=C(1),
-            i_SOURCEA=C(0),
-            i_SOURCEB=C(0),
-            **ports,
-            **{f"o_P{bit}": raw[bit] for bit in range(2 * MULTIPLIER_BITS)},
-        )
-        m.d.comb += product.eq(raw[2 * shift :])
-        return product
+        factors = (Cat(C(0, shift), value).as_signed() for value in (self.a_in, next_weight))
+        raw = _multiply(m, "multiplier", *factors, enable_b=self.swap_in)
+        return raw[2 * shift :].as_signed()
+
+
+class Ecp5Requantizer(Requantizer):
+    """A requantizer whose factors and products are in the registers of two MULT18X18D.
+
+    They run on where nothing is valid, which is seen nowhere.
+    """
+
+    def _multiply(self, m, valid, biased, multiplier):
+        low = _multiply(m, "multiplier_low", biased[:LOW_BITS], multiplier)
+        high = _multiply(m, "multiplier_high", biased[LOW_BITS:].as_signed(), multiplier)
+        return low[: LOW_BITS + len(multiplier)], high
+
+
+class Ecp5Lanes(RequantizerLanes):
+    """Lanes with two MULT18X18D each."""
+
+    requantizer = Ecp5Requantizer
 
 
 class Ecp5Array(SystolicArray):
@@ -179,5 +219,5 @@ def ecp5_pll(input_hz, output_hz):
     return choose(sorted(candidates, key=lambda pll: abs(pll.vco_hz - VCO_BEST_HZ)), output_hz)
 
 
-ECP5 = Vendor(name="ecp5", lowering=Lowering(array=Ecp5Array), pll=ecp5_pll)
+ECP5 = Vendor(name="ecp5", lowering=Lowering(array=Ecp5Array, lanes=Ecp5Lanes), pll=ecp5_pll)
 """ECP5, LFE5U."""

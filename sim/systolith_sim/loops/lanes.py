@@ -30,10 +30,10 @@ class LoopLanes(RequantizerLanes):
 def lanes_source(*, lanes):
     """SystemVerilog of so many lanes.
 
-    What takes the pipeline four cycles is done in one and then delayed by three.
+    What takes the pipeline five cycles is done in one and then delayed by four.
     """
     over_lanes = f"for (int unsigned i = 0; i < {lanes}; i++)"
-    outputs = "\n      ".join(f"results[{32 * i}+:32] <= result_3[{i}];" for i in range(lanes))
+    outputs = "\n      ".join(f"results[{32 * i}+:32] <= result_4[{i}];" for i in range(lanes))
     return f"""
 module {MODULE} (
   input clk,
@@ -45,13 +45,14 @@ module {MODULE} (
   input relu,
   output logic [{32 * lanes - 1}:0] results
 );
-  logic signed [31:0] result_1 [{lanes}], result_2 [{lanes}], result_3 [{lanes}];
-  logic [2:0] valids;
+  logic signed [31:0] result_1 [{lanes}], result_2 [{lanes}], result_3 [{lanes}], result_4 [{lanes}];
+  logic [3:0] valids;
   task automatic step();
     longint low, high, biased, doubled;
-    if (valids[2]) begin
+    if (valids[3]) begin
       {outputs}
     end
+    if (valids[2]) {over_lanes} result_4[i] = result_3[i];
     if (valids[1]) {over_lanes} result_3[i] = result_2[i];
     if (valids[0]) {over_lanes} result_2[i] = result_1[i];
     if (valid) begin
@@ -67,7 +68,7 @@ module {MODULE} (
         result_1[i] = int8 ? {{4{{biased[7:0]}}}} : 32'(biased);
       end
     end
-    valids = rst ? 0 : {{valids[1:0], valid}};
+    valids = rst ? 0 : {{valids[2:0], valid}};
   endtask
   always @(posedge clk) step();
 endmodule
