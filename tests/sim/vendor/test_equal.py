@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from sim.netlist.mixture import device
 from systolith_hw.array import SystolicArray
+from systolith_hw.requantize import RequantizerLanes
 from systolith_hw.vendor import ECP5, GW1N9C, ICE40UP
 from systolith_hw.vendor.ice40 import SPRAM_WORDS, SpramStore
 from systolith_hw.vendor.single_port import SinglePortStore
@@ -54,6 +55,35 @@ class Arrays(wiring.Component):
                 array.load.as_value().eq(self.noise[140:]),
             ]
         m.d.comb += self.equal.eq(generic.psum.as_value() == vendors.psum.as_value())
+        return m
+
+
+class Lanes(wiring.Component):
+    """Two epilogues' lanes side by side.
+
+    Parameters
+    ----------
+    made : type
+        Makes those that are not generic.
+    """
+
+    def __init__(self, made, *, lanes):
+        self._lanes = [RequantizerLanes(lanes=lanes), made(lanes=lanes)]
+        super().__init__({"noise": In(NOISE_BITS), "equal": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        generic, vendors = self._lanes
+        for name, lanes in (("generic", generic), ("vendors", vendors)):
+            m.submodules[name] = lanes
+            m.d.comb += [
+                lanes.valid.eq(self.noise[:2].any()),
+                lanes.int8.eq(self.noise[2:4].any()),
+                lanes.relu.eq(self.noise[4:6].all()),
+                lanes.accumulators.as_value().eq(self.noise[8:]),
+                lanes.parameters.as_value().eq(self.noise[100:]),
+            ]
+        m.d.comb += self.equal.eq(generic.results.as_value() == vendors.results.as_value())
         return m
 
 
@@ -116,6 +146,11 @@ def run(pair, family, cache, *, spoil=("", "")):
 )
 def test_array(vendor, family, cache):
     run(Arrays(vendor.lowering.array, rows=3, columns=4), family, cache)
+
+
+@pytest.mark.slow
+def test_lanes(cache):
+    run(Lanes(ECP5.lowering.lanes, lanes=2), "ecp5", cache)
 
 
 @pytest.mark.slow
