@@ -37,7 +37,7 @@ class Epilogue(wiring.Component):
     """
 
     QUEUE_DEPTH = 16
-    SELECT_CYCLES = 1
+    SELECT_CYCLES = 2
     LATENCY = 1 + SELECT_CYCLES + RequantizerLanes.LATENCY + Queue.LATENCY
 
     def __init__(self, config, *, lanes=RequantizerLanes):
@@ -78,17 +78,29 @@ class Epilogue(wiring.Component):
             store.half.eq(walk.next_half),
             store.index.eq(walk.next_group),
         ]
-        m.d.sync += lanes.valid.eq(enter)
+        # What comes out of the memories is registered before it is selected from, for they are slow.
+        entered = Signal()
+        group = Signal.like(walk.group)
+        accumulators = Signal.like(self.accumulators, reset_less=True)
+        parameters = Signal.like(lanes.parameters, reset_less=True)
+        int8, relu = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [entered.eq(enter), lanes.valid.eq(entered)]
         with m.If(enter):
             m.d.sync += [
+                group.eq(walk.group),
+                accumulators.eq(self.accumulators),
+                parameters.eq(Mux(walk.row.parameters, store.read, 0)),
+                int8.eq(walk.row.int8),
+                relu.eq(walk.row.relu),
+            ]
+        with m.If(entered):
+            m.d.sync += [
                 lanes.accumulators.eq(
-                    self.accumulators.as_value().word_select(
-                        walk.group, ACCUMULATOR_BITS * config.epilogue_lanes
-                    )
+                    accumulators.as_value().word_select(group, ACCUMULATOR_BITS * config.epilogue_lanes)
                 ),
-                lanes.parameters.eq(Mux(walk.row.parameters, store.read, 0)),
-                lanes.int8.eq(walk.row.int8),
-                lanes.relu.eq(walk.row.relu),
+                lanes.parameters.eq(parameters),
+                lanes.int8.eq(int8),
+                lanes.relu.eq(relu),
             ]
 
         # Beside the lanes: what the packer must know of each group.
