@@ -31,6 +31,6 @@ NETLISTS = {
         address_bits=24,
         dimension_bits=12,
     ),
-    "icebreaker": SMALL,
-    "tang-nano-9k": SMALL,
+    "icebreaker": dataclasses.replace(SMALL, lane_cycles=32),
+    "tang-nano-9k": dataclasses.replace(SMALL, lane_cycles=16),
 }
