@@ -112,23 +112,23 @@ class TileLoop(wiring.Component):
         before_last = Signal(signed(max(len(size), *step_bits) + 1), name=f"{name}_before_last")
         loads = Signal.like(before_last, name=f"{name}_loads")
         step = _choose(which, steps)
-        m.d.comb += [
-            loads.eq(size - (step + 1)),
-            end.eq(before_last[: len(end)] | (~last).replicate(len(end))),
-            position.eq(index << unit),
-        ]
-        # Whether a step is the first or the last is known a cycle ahead.
+        last_next = Signal(name=f"{name}_last_next")
+        m.d.comb += [loads.eq(size - (step + 1)), position.eq(index << unit), last_next.eq(last)]
+        # Whether a step is the first or the last, and how long it is, is known a cycle ahead.
         follows_last = _choose(which, [index[bits - unit :] == before_last[bits:-1] for bits in step_bits])
         with m.If(advance):
+            m.d.comb += last_next.eq(Mux(last, before_last < 0, follows_last))
             m.d.sync += [
                 first.eq(last),
-                last.eq(Mux(last, before_last < 0, follows_last)),
                 index.eq(index + _choose(which, [1 << (bits - unit) for bits in step_bits])),
             ]
         with m.If(self.load | (advance & last)):
             m.d.sync += index.eq(0)
         with m.If(self.load):
-            m.d.sync += [first.eq(1), last.eq(loads < 0), before_last.eq(loads)]
+            m.d.comb += last_next.eq(loads < 0)
+            m.d.sync += [first.eq(1), before_last.eq(loads)]
+        tail = Mux(self.load, loads, before_last)[: len(end)]
+        m.d.sync += [last.eq(last_next), end.eq(tail | (~last_next).replicate(len(end)))]
         return before_last + step
 
     def _blocks(self, m, advance):
