@@ -76,6 +76,11 @@ class Mixture(wiring.Component):
         m.d.comb += read.addr.eq(self._some(rng, 4))
         seen.append(read.data)
 
+        held = Signal(8)
+        with m.If(~self.noise[77]):
+            m.d.sync += held.eq(self.noise[60:])
+        seen.append(held)
+
         state = Signal(SEEN_BITS, init=0x0123_4567_89AB_CDEF)
         folded = 0
         for index, value in enumerate(seen):

@@ -16,14 +16,14 @@ endmodule
 module TRELLIS_FF (input CLK, LSR, CE, DI, output reg Q);
   parameter GSR = "ENABLED", CEMUX = "1", CLKMUX = "CLK", LSRMUX = "LSR", SRMODE = "LSR_OVER_CE", REGSET = "RESET";
   generate
-    if (CEMUX != "1" && CEMUX != "CE" || CLKMUX != "CLK" || LSRMUX != "LSR" || SRMODE != "LSR_OVER_CE" ||
-        REGSET != "SET" && REGSET != "RESET")
+    if (CEMUX != "1" && CEMUX != "CE" && CEMUX != "INV" || CLKMUX != "CLK" || LSRMUX != "LSR" ||
+        SRMODE != "LSR_OVER_CE" || REGSET != "SET" && REGSET != "RESET")
       $error("TRELLIS_FF: a mode that is not modelled");
   endgenerate
   initial Q = REGSET == "SET";
   always @(posedge CLK)
     if (LSR) Q <= REGSET == "SET";
-    else if (CEMUX == "1" || CE) Q <= DI;
+    else if (CEMUX == "1" || CE != (CEMUX == "INV")) Q <= DI;
 endmodule
 
 // A register within a multiplier: none, or one with a chosen clock, clock enable and synchronous reset.
