@@ -206,12 +206,22 @@ class GowinFlow(Flow):
     tools = (YOSYS, nextpnr, packer)
 
     def mapping(self, board):
-        return f"synth_gowin -family {board.device[:4].lower()}"
+        # A chain of carries takes two cells more than it has bits, and makes the flip-flops beside it useless
+        # for all else; neighbouring flip-flops share enable and reset. So short sums are made of lookup tables,
+        # and enables and resets of a few flip-flops are logic before them.
+        synthesis = f"synth_gowin -family {board.device[:4].lower()} -run"
+        cells = "-cell $_DFF_?_ 0 -cell $_DFFE_?P_ 0 -cell $_SDFF_?P?_ r -cell $_SDFFE_?P?P_ r"
+        return (
+            f"{synthesis} :map_gates; techmap t:$alu r:Y_WIDTH<=8 %i; {synthesis} map_gates:map_ffs; "
+            f"opt_clean; dfflegalize {cells} -mince 8 -minsrst 8; {synthesis} map_ffs:"
+        )
 
     def place(self, folder, *, name, board, clock_hz, seed):
         self.nextpnr.run(
             *("--device", board.part, "--vopt", f"family={board.device}"),
             *("--vopt", f"cst={self.constraints}"),
+            # What cannot be placed is told within minutes, not hours.
+            *("--placer-heap-cell-placement-timeout", "10000"),
             *_common(name=name, clock_hz=clock_hz, seed=seed),
             folder=folder,
             log=f"{name}.log",
