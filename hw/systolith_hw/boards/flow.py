@@ -207,8 +207,8 @@ class GowinFlow(Flow):
 
     def mapping(self, board):
         # A chain of carries takes two cells more than it has bits, and makes the flip-flops beside it useless
-        # for all else; neighbouring flip-flops share enable and reset. So short sums are made of lookup tables,
-        # and enables and resets of a few flip-flops are logic before them.
+        # for all else; neighbouring flip-flops share enable and reset. So short sums are made of lookup
+        # tables, and enables and resets of a few flip-flops are logic before them.
         synthesis = f"synth_gowin -family {board.device[:4].lower()} -run"
         cells = "-cell $_DFF_?_ 0 -cell $_DFFE_?P_ 0 -cell $_SDFF_?P?_ r -cell $_SDFFE_?P?P_ r"
         return (
