@@ -210,7 +210,9 @@ class GowinFlow(Flow):
         # for all else; neighbouring flip-flops share enable and reset. So short sums are made of lookup
         # tables, and enables and resets of a few flip-flops are logic before them.
         synthesis = f"synth_gowin -family {board.device[:4].lower()} -run"
-        cells = "-cell $_DFF_?_ 0 -cell $_DFFE_?P_ 0 -cell $_SDFF_?P?_ r -cell $_SDFFE_?P?P_ r"
+        kinds = {"DFF_?_": 0, "DFFE_?P_": 0, **dict.fromkeys(["SDFF_?P?_", "SDFFE_?P?P_"], "r")}
+        kinds |= dict.fromkeys(["DFF_?P?_", "DFFE_?P?P_"], "r")
+        cells = " ".join(f"-cell $_{kind} {value}" for kind, value in kinds.items())
         return (
             f"{synthesis} :map_gates; techmap t:$alu r:Y_WIDTH<=8 %i; {synthesis} map_gates:map_ffs; "
             f"opt_clean; dfflegalize {cells} -mince 8 -minsrst 8; {synthesis} map_ffs:"
