@@ -23,6 +23,7 @@ from .counters import CycleCounters
 from .csr import ControlStatusRegisters
 from .descriptor_fetch import DescriptorFetch
 from .epilogue import Epilogue
+from .job_queues import JobQueues
 from .messages import Target
 from .operand_buffer import OperandBuffer
 from .pass_sequencer import PassSequencer
@@ -183,39 +184,19 @@ class Accelerator(wiring.Component):
         ]
 
     def _connect_descriptors(self, m):
-        """Give every unit a queue of its own, with room for all descriptors in flight but the first.
-
-        The first is with the unit, if that has not done its part already. If only one more can be in flight,
-        its fields stay with the descriptor fetch: the next one is not read before the first has ended, and
-        by then every unit has taken this one.
-        """
         fetch = self.fetch
-        fields_stay = self.config.descriptor_slots == 2
-        slot = Signal.like(fetch.in_flight.payload.slot)
-        with m.If(fetch.dispatch):
-            m.d.sync += slot.eq(fetch.in_flight.payload.slot)
-        units = {
-            "a_loader": self.a_loader,
-            "b_loader": self.b_loader,
-            "weight_feeder": self.weight_feeder,
-            "pass_sequencer": self.pass_sequencer,
-            "store_sequencer": self.store_sequencer,
-        }
+        names = ("a_loader", "b_loader", "weight_feeder", "pass_sequencer", "store_sequencer")
+        units = {name: getattr(self, name) for name in names}
+        m.submodules.jobs = jobs = JobQueues(
+            self.config, {name: unit.job_layout(self.config) for name, unit in units.items()}
+        )
+        m.d.comb += [
+            jobs.dispatch.eq(fetch.dispatch),
+            jobs.descriptor.eq(fetch.descriptor),
+            jobs.slot.eq(fetch.in_flight.payload.slot),
+        ]
         for name, unit in units.items():
-            layout = unit.job_layout(self.config)
-            queue = Queue(0 if fields_stay else layout, depth=self.config.descriptor_slots - 1)
-            m.submodules[f"{name}_jobs"] = queue
-            m.d.comb += [
-                queue.i.valid.eq(fetch.dispatch),
-                unit.jobs.valid.eq(queue.o.valid),
-                queue.o.ready.eq(unit.jobs.ready),
-            ]
-            if fields_stay:
-                job, values = unit.jobs.payload, layout.values(fetch.descriptor, slot)
-            else:
-                job, values = queue.i.payload, layout.values(fetch.descriptor, fetch.in_flight.payload.slot)
-                m.d.comb += unit.jobs.payload.eq(queue.o.payload)
-            m.d.comb += [job[field].eq(value) for field, value in values.items()]
+            connect(m, getattr(jobs, name), unit.jobs)
 
     def _connect_loads(self, m):
         dma, fetch = self.read_dma, self.fetch

@@ -71,6 +71,15 @@ def charge(history):
     return results
 
 
+async def feed(ctx, dut, history):
+    for busy, activity, begin, close in history:
+        ctx.set(dut.busy, busy)
+        ctx.set(dut.activity, activity)
+        ctx.set(dut.begin, begin)
+        ctx.set(dut.close, close)
+        await ctx.tick()
+
+
 @pytest.mark.parametrize("stall", [0, 0.3])
 def test_sim_random(stall):
     config = small_config(descriptor_slots=8)
@@ -81,12 +90,7 @@ def test_sim_random(stall):
     dut = CycleCounters(config)
 
     async def run(ctx):
-        for busy, activity, begin, close in history:
-            ctx.set(dut.busy, busy)
-            ctx.set(dut.activity, activity)
-            ctx.set(dut.begin, begin)
-            ctx.set(dut.close, close)
-            await ctx.tick()
+        await feed(ctx, dut, history)
 
     async def take(ctx):
         sink = random.Random(2)
@@ -105,12 +109,7 @@ def test_sim_nothing_run():
     cycles += [(1, Activity.IDLE, 1, 0), (1, Activity.COMPUTE, 0, 0), (1, Activity.IDLE, 0, 1)]
 
     async def bench(ctx):
-        for busy, activity, begin, close in cycles:
-            ctx.set(dut.busy, busy)
-            ctx.set(dut.activity, activity)
-            ctx.set(dut.begin, begin)
-            ctx.set(dut.close, close)
-            await ctx.tick()
+        await feed(ctx, dut, cycles)
         ctx.set(dut.close, 0)
         got = await accept(ctx, dut.results, rng=random.Random(0), stall=0)
         assert (got["total"], got["fill"], got["compute"], got["drain"]) == (3, 1, 1, 1)
@@ -122,22 +121,20 @@ def test_sim_close_while_result_waits():
     """What completes has handed its charge on: the next one keeps it."""
     dut = CycleCounters(small_config())
     begin, work, done = (1, Activity.IDLE, 1, 0), (1, Activity.COMPUTE, 0, 0), (1, Activity.IDLE, 0, 1)
+    closing, idle = (1, Activity.COMPUTE, 0, 1), (0, Activity.IDLE, 0, 0)
 
     async def bench(ctx):
-        async def feed(cycles):
-            for busy, activity, begins, closes in cycles:
-                ctx.set(dut.busy, busy)
-                ctx.set(dut.activity, activity)
-                ctx.set(dut.begin, begins)
-                ctx.set(dut.close, closes)
-                await ctx.tick()
+        async def take(cycle):
+            assert ctx.get(dut.results.valid)
+            result = ctx.get(dut.results.payload)
+            ctx.set(dut.results.ready, 1)
+            await feed(ctx, dut, [cycle])
+            ctx.set(dut.results.ready, 0)
+            return {name: result[name] for name in ("total", "compute", "drain")}
 
-        await feed([begin, work, begin, *[(1, Activity.COMPUTE, 0, 1)] * 3, work])
-        first = await accept(ctx, dut.results, rng=random.Random(0), stall=0)
-        assert (first["total"], first["compute"]) == (3, 1)
-        await feed([work, work, done, *[(0, Activity.IDLE, 0, 0)] * CycleCounters.LATENCY])
-        assert ctx.get(dut.results.valid)
-        second = await accept(ctx, dut.results, rng=random.Random(0), stall=0)
-        assert second["compute"] >= 5 and second["drain"] == 1
+        await feed(ctx, dut, [begin, work, begin, closing, closing, closing, work])
+        assert await take(work) == {"total": 3, "compute": 1, "drain": 1}
+        await feed(ctx, dut, [work, work, done, *[idle] * CycleCounters.LATENCY])
+        assert await take(idle) == {"total": 8, "compute": 7, "drain": 1}
 
     simulate(dut, bench)

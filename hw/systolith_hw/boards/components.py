@@ -5,26 +5,23 @@ import re
 __all__ = ["component_of", "group_of"]
 
 GROUPS = {
-    "array": ("array", "row_feeder", "weight_feeder", "weight_feeder_jobs"),
+    "array": ("array", "row_feeder", "weight_feeder"),
     "accumulators": ("accumulators",),
-    "epilogue": ("epilogue", "row_packer"),
+    "epilogue": ("epilogue", "row_packer", "stored_rows"),
     "buffers": ("a_buffer", "b_buffer"),
     "DMA": (
         "a_loader",
-        "a_loader_jobs",
         "b_loader",
-        "b_loader_jobs",
         "read_dma",
         "write_dma",
         "row_writes",
         "store_sequencer",
-        "store_sequencer_jobs",
     ),
     "control": (
         "registers",
         "fetch",
+        "jobs",
         "pass_sequencer",
-        "pass_sequencer_jobs",
         "completion",
         "counters",
     ),

@@ -10,7 +10,7 @@ __all__ = ["check_fit", "check_netlist", "check_used", "largest_array", "needs"]
 
 SIZES = (2, 4, 8, 16, 32, 64)
 
-LUT_BASE = 4200
+LUT_BASE = 5000
 """Lookup tables of an accelerator and its link without what grows with the array."""
 
 LUT_PER_ELEMENT = 38
@@ -26,7 +26,7 @@ _UTILIZATION = re.compile(r"^Info:\s+(\S+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILI
 
 
 def needs(board, config):
-    """What an array takes of a board: multipliers exactly, lookup tables about.
+    """What an array takes of a board: its elements' multipliers exactly, lookup tables about.
 
     Parameters
     ----------
