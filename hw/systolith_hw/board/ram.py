@@ -36,9 +36,9 @@ class OnChipRam(wiring.Component):
 
     Latency
     -------
-    One cycle from a read address to its first beat, likewise from the last beat of a write to its response.
-    The first beat of a write is taken after its address. Bursts follow each other without a pause. An access
-    is done in the cycle after its own.
+    ``READ_LATENCY`` cycles from a read address to its first beat, one from the last beat of a write to its
+    response. The first beat of a write is taken after its address. Bursts follow each other without a pause.
+    An access is done ``READ_LATENCY`` cycles after it was wanted.
 
     Raises
     ------
@@ -46,7 +46,7 @@ class OnChipRam(wiring.Component):
         If the size is no multiple of 4096.
     """
 
-    READ_LATENCY = 1
+    READ_LATENCY = 2
 
     def __init__(self, *, memory_bytes, data_bits):
         if memory_bytes <= 0 or memory_bytes % BOUNDARY_BYTES:
@@ -74,6 +74,11 @@ class OnChipRam(wiring.Component):
         self._wanted = Signal()
         self._access_waits = Signal()
         self._accesses = Signal()
+        # Whose word the memory gives, and whether it must stay there.
+        self._is_beat = Signal()
+        self._is_access = Signal()
+        self._stays = Signal()
+        self._word = Signal(self._data_bits)
         self._access_strobe = Signal(self._data_bits // 8)
         self._access(m)
         self._read(m)
@@ -89,8 +94,7 @@ class OnChipRam(wiring.Component):
         m.d.comb += [
             read.addr.eq(Mux(self._wanted, word, self._read_address)),
             read.en.eq(self._reads | self._accesses),
-            self.s_axi_rdata.eq(read.data),
-            self.access.read_data.eq(read.data),
+            self._word.eq(read.data),
         ]
         # The blocks are far from each other: what they write waits beside them.
         m.d.sync += [
@@ -103,15 +107,17 @@ class OnChipRam(wiring.Component):
     def _access(self, m):
         access = self.access
         outside = access.address >= self.memory_bytes
-        stalled = self.s_axi_rvalid & ~self.s_axi_rready
         m.d.comb += [
-            self._wanted.eq(access.request & ~access.done),
-            self._accesses.eq(self._wanted & ~stalled & ~self._access_waits),
+            self._wanted.eq(access.request & ~(self._is_access | access.done)),
+            self._accesses.eq(self._wanted & ~(self._stays | self._access_waits)),
             access.response.eq(Mux(outside, Response.DECERR, Response.OKAY)),
+            access.read_data.eq(self.s_axi_rdata),
         ]
         with m.If(self._accesses & access.write & ~outside):
             m.d.comb += self._access_strobe.eq(access.strobe)
-        m.d.sync += access.done.eq(self._accesses)
+        with m.If(~self._stays):
+            m.d.sync += self._is_access.eq(self._accesses)
+        m.d.sync += access.done.eq(self._is_access & ~self._stays)
 
     def _error(self, channel):
         """The response that a burst deserves."""
@@ -135,22 +141,33 @@ class OnChipRam(wiring.Component):
         identifier = Signal.like(self.s_axi_arid)
         issue = self._reads
         last = Signal()
+        # Of the beat that the memory gives, what comes with it.
+        beat_last, beat_error, beat_identifier = Signal(), Signal.like(error), Signal.like(identifier)
+        taken = Signal()
         m.d.comb += [
             last.eq(left == 0),
-            issue.eq(active & (~self.s_axi_rvalid | self.s_axi_rready) & ~(self._wanted | self._read_waits)),
+            taken.eq(~self.s_axi_rvalid | self.s_axi_rready),
+            self._stays.eq((self._is_beat | self._is_access) & ~taken),
+            issue.eq(active & ~(self._stays | self._wanted | self._read_waits)),
             self.s_axi_arready.eq(~active | (issue & last)),
         ]
-        with m.If(self.s_axi_rready):
-            m.d.sync += self.s_axi_rvalid.eq(0)
-        with m.If(issue):
+        with m.If(taken):
             m.d.sync += [
-                self.s_axi_rvalid.eq(1),
-                self.s_axi_rlast.eq(last),
-                self.s_axi_rresp.eq(error),
-                self.s_axi_rid.eq(identifier),
-                self._within(address).eq(self._within(address) + 1),
-                left.eq(left - 1),
+                self.s_axi_rvalid.eq(self._is_beat),
+                self.s_axi_rlast.eq(beat_last),
+                self.s_axi_rresp.eq(beat_error),
+                self.s_axi_rid.eq(beat_identifier),
+                self.s_axi_rdata.eq(self._word),
             ]
+        with m.If(~self._stays):
+            m.d.sync += [
+                self._is_beat.eq(issue),
+                beat_last.eq(last),
+                beat_error.eq(error),
+                beat_identifier.eq(identifier),
+            ]
+        with m.If(issue):
+            m.d.sync += [self._within(address).eq(self._within(address) + 1), left.eq(left - 1)]
         with m.If(self.s_axi_arready):
             m.d.sync += [
                 active.eq(self.s_axi_arvalid),

@@ -64,7 +64,7 @@ class SinglePortStore(wiring.Component):
 class SinglePortRam(OnChipRam):
     """Device memory of which a beat is read or written in a cycle; writes go first.
 
-    A write waits while a beat that was read has not been accepted.
+    A write waits while a beat that was read has nowhere to go.
     """
 
     store = SinglePortStore
@@ -75,11 +75,10 @@ class SinglePortRam(OnChipRam):
         address = Mux(self._writes, self._write_address, self._read_address)
         m.d.comb += [
             self._read_waits.eq(self._writes),
-            self._write_waits.eq(self.s_axi_rvalid & ~self.s_axi_rready),
+            self._write_waits.eq(self._stays),
             store.enable.eq(self._reads | self._writes | self._accesses),
             store.address.eq(Mux(self._wanted, self.access.address >> self._beat_bits, address)),
             store.write_data.eq(Mux(self._wanted, self.access.data, self.s_axi_wdata)),
             store.write_strobe.eq(self._write_strobe | self._access_strobe),
-            self.s_axi_rdata.eq(store.read_data),
-            self.access.read_data.eq(store.read_data),
+            self._word.eq(store.read_data),
         ]
