@@ -105,8 +105,9 @@ class DescriptorFetch(wiring.Component):
         slot = Signal(slot_shape(config))
         beats = RECORD_BYTES // config.bus_bytes
         request = self.requests.payload
+        # A request is valid a cycle after its index is wanted: so is its address.
+        m.d.sync += request.address.eq(slot_address(self.ring_base, self.ring_size, next_index))
         m.d.comb += [
-            request.address.eq(slot_address(self.ring_base, self.ring_size, next_index)),
             request.beats.eq(beats),
             request.target.eq(Target.DESCRIPTOR),
             request.slot.eq(slot),

@@ -38,6 +38,8 @@ class TileLoop(wiring.Component):
         The last column of this tile of N, counted in the tile.
     k_end : range(max(k_steps))
         The last element of this step along K, counted in the step: as many low bits as the step has.
+    n_end_after, k_end_after
+        What they are in the next iteration, if there is one.
     k_position, n_position
         Elements before this iteration's.
     n_final
@@ -61,6 +63,8 @@ class TileLoop(wiring.Component):
                 "m_end": Out(range(config.accumulator_rows)),
                 "n_end": Out(range(config.columns)),
                 "k_end": Out(range(max(k_steps))),
+                "n_end_after": Out(range(config.columns)),
+                "k_end_after": Out(range(max(k_steps))),
                 "k_position": Out(field_shape(config, "k")),
                 "n_position": Out(field_shape(config, "n")),
                 "n_final": Out(field_shape(config, "n")),
@@ -82,11 +86,15 @@ class TileLoop(wiring.Component):
             self.last.eq(self.last_k & self.last_n & self.last_m & last_batch),
         ]
         sizes = self.dimensions
-        self._steps(m, "k", sizes.k, self._k_steps, self.k_step, self.advance)
+        _, end_after = self._steps(m, "k", sizes.k, self._k_steps, self.k_step, self.advance)
+        m.d.comb += self.k_end_after.eq(end_after)
         if self._over_n:
             columns = (self._config.columns,)
-            final = self._steps(m, "n", sizes.n, columns, Const(0), self.advance & self.last_k)
-            m.d.comb += self.n_final.eq(final)
+            final, end_after = self._steps(m, "n", sizes.n, columns, Const(0), self.advance & self.last_k)
+            m.d.comb += [
+                self.n_final.eq(final),
+                self.n_end_after.eq(Mux(self.last_k, end_after, self.n_end)),
+            ]
         else:
             m.d.comb += [self.first_n.eq(1), self.last_n.eq(1)]
         self._blocks(m, end_of_n)
@@ -99,7 +107,7 @@ class TileLoop(wiring.Component):
         return m
 
     def _steps(self, m, name, size, steps, which, advance):
-        """Count the steps along K or N; return the last element."""
+        """Count the steps along K or N; return the last element, and where the next step ends."""
         first, last, end, position = (
             getattr(self, member)
             for member in (f"first_{name}", f"last_{name}", f"{name}_end", f"{name}_position")
@@ -112,12 +120,14 @@ class TileLoop(wiring.Component):
         before_last = Signal(signed(max(len(size), *step_bits) + 1), name=f"{name}_before_last")
         loads = Signal.like(before_last, name=f"{name}_loads")
         step = _choose(which, steps)
+        last_after = Signal(name=f"{name}_last_after")
         last_next = Signal(name=f"{name}_last_next")
         m.d.comb += [loads.eq(size - (step + 1)), position.eq(index << unit), last_next.eq(last)]
         # Whether a step is the first or the last, and how long it is, is known a cycle ahead.
         follows_last = _choose(which, [index[bits - unit :] == before_last[bits:-1] for bits in step_bits])
+        m.d.comb += last_after.eq(Mux(last, before_last < 0, follows_last))
         with m.If(advance):
-            m.d.comb += last_next.eq(Mux(last, before_last < 0, follows_last))
+            m.d.comb += last_next.eq(last_after)
             m.d.sync += [
                 first.eq(last),
                 index.eq(index + _choose(which, [1 << (bits - unit) for bits in step_bits])),
@@ -127,9 +137,9 @@ class TileLoop(wiring.Component):
         with m.If(self.load):
             m.d.comb += last_next.eq(loads < 0)
             m.d.sync += [first.eq(1), before_last.eq(loads)]
-        tail = Mux(self.load, loads, before_last)[: len(end)]
-        m.d.sync += [last.eq(last_next), end.eq(tail | (~last_next).replicate(len(end)))]
-        return before_last + step
+        tail = Mux(self.load, loads, before_last)
+        m.d.sync += [last.eq(last_next), end.eq(_end(tail, last_next, end))]
+        return before_last + step, _end(before_last, last_after, end)
 
     def _blocks(self, m, advance):
         """Count the blocks of M by how far each ends behind M: the last one does not end before it."""
@@ -152,6 +162,11 @@ class TileLoop(wiring.Component):
             m.d.sync += [first.eq(self.last_m), later_excess.eq(excess + block)]
         with m.If(self.load):
             m.d.sync += [first.eq(1), block.eq(sizes.m_block), first_excess.eq(sizes.m_block - sizes.m)]
+
+
+def _end(final, last, end):
+    """Where a step ends: with the last element, or full."""
+    return final[: len(end)] | (~last).replicate(len(end))
 
 
 def _choose(which, values):

@@ -71,6 +71,7 @@ class PanelLoader(wiring.Component):
         active = Signal()
         panel = Signal(Panel(self._config))
         block = Signal.like(self.order.block, init=-1)
+        staged_block = Signal.like(block)
         row = Signal.like(panel.rows)
         last_row = Signal()
         address = Signal.like(panel.address)
@@ -100,12 +101,13 @@ class PanelLoader(wiring.Component):
             self.order.block.eq(block),
             self.staged_order.line.eq(panel_in.line),
             self.staged_order.later_sweep.eq(panel_in.later_sweep),
-            self.staged_order.block.eq(block + panel_in.begins_block),
+            self.staged_order.block.eq(staged_block),
             self.idle.eq(~active & ~staged),
         ]
         # Known a cycle ahead, for what is granted now decides what begins now. Only a begin makes less free.
         m.d.sync += [
             size.eq(_times(panel_in.rows, panel_in.line_end)),
+            staged_block.eq(block + panel_in.begins_block),
             sized.eq(staged & ~begin),
             fits.eq(sized & ~begin & ~(self.free < size)),
         ]
@@ -131,7 +133,7 @@ class PanelLoader(wiring.Component):
                 staged.eq(0),
                 active.eq(1),
                 panel.eq(panel_in),
-                block.eq(self.staged_order.block),
+                block.eq(staged_block),
                 row.eq(1),
                 last_row.eq(panel_in.rows == 1),
                 address.eq(panel_in.address),
@@ -143,7 +145,9 @@ class PanelLoader(wiring.Component):
 
 def _times(many, few_less_one):
     """The product with a number of few bits, from adders: a multiplier would be far away."""
-    if not len(few_less_one):
+    if len(few_less_one) == 0:
         return many
+    if len(few_less_one) == 1:
+        return Mux(few_less_one, many << 1, many)
     twice = _times(many, few_less_one[1:]) << 1
     return Mux(few_less_one[0], twice, twice - many)

@@ -26,7 +26,7 @@ class WeightFeeder(wiring.Component):
     """Reads one line of the B buffer a cycle, without a pause within a tile.
 
     A tile may start when the array can take it (``swap_to_load`` cycles after the last swap) and all of it
-    is in the buffer. Parameters wait until the epilogue has finished the tile before the last.
+    was in the buffer a cycle before. Parameters wait until the epilogue has finished the tile before the last.
 
     Parameters
     ----------
@@ -127,6 +127,8 @@ class WeightFeeder(wiring.Component):
         parameters_sent = Signal()
         parameters_next = Signal()
         row_end = Signal(range(max(config.rows, config.columns)))
+        row_end_after = Signal.like(row_end)
+        enough = Signal()
         may_start = Signal()
         m.d.comb += [
             row_end.eq(Mux(by_column, loop.n_end, loop.k_end)),
@@ -135,7 +137,7 @@ class WeightFeeder(wiring.Component):
                 Mux(
                     parameters_next,
                     self.has_row & (tiles_unfinished < 2),
-                    ~loaded & (gap == 0) & (~first_use | (self.rows_ready > row_end)),
+                    ~loaded & (gap == 0) & (~first_use | enough),
                 )
             ),
         ]
@@ -159,6 +161,14 @@ class WeightFeeder(wiring.Component):
             loop.advance.eq(done & ~parameters_next),
             self.jobs.ready.eq(~active),
             loop.load.eq(self.jobs.valid & self.jobs.ready),
+        ]
+        # Known a cycle ahead, but for what begins with a job or is taken just now. Tiles of one line are apart.
+        m.d.sync += [
+            row_end_after.eq(Mux(by_column, loop.n_end_after, loop.k_end_after)),
+            enough.eq(
+                (self.rows_ready > Mux(reading & later_last_line & ~parameters_next, row_end_after, row_end))
+                & ~(loop.load | start)
+            ),
         ]
         m.d.sync += tiles_unfinished.eq(tiles_unfinished + (loop.advance & loop.first_k) - self.tile_release)
         with m.If(read):

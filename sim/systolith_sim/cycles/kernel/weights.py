@@ -14,6 +14,9 @@ WEIGHTS = fields(
 """Jobs accepted; what the feeder is at; constants; tiles begun; when: the next job may be accepted, the next
 line be read, the array can take a tile, the one in it can be swapped in."""
 
+KNOWN = 2
+"""Cycles from a job, or from a start, until it is known whether the rows for a tile are there."""
+
 
 @jit
 def set_up(setup, weights):
@@ -58,7 +61,7 @@ def _step(setup, queue, done, buffer, weights):
         weights.by_column = descriptor.by_column
         nest.load(weights.nest, descriptor, setup.rows, setup.columns)
         weights.parameters_next = descriptor.parameters
-        weights.at.next = accepted + 1
+        weights.at.next = accepted + (1 if descriptor.parameters else KNOWN)
         weights.active = True
     if weights.parameters_next:
         return _read_parameters(setup, done, buffer, weights)
@@ -72,7 +75,7 @@ def _read_parameters(setup, done, buffer, weights):
         return False
     buffers.take(buffer, 1)
     buffers.release(buffer, start, setup.parameter_lines)
-    weights.at.next = start + setup.parameter_lines
+    weights.at.next = start + max(setup.parameter_lines, KNOWN)
     weights.parameters_next = False
     return True
 
@@ -83,7 +86,7 @@ def _read_tile(setup, queue, buffer, weights):
     rows = nest.n_columns(at) if weights.by_column else nest.k_depth(at)
     start = max(weights.at.next, weights.at.array_free)
     if not weights.by_column or at.k & (weights.group - 1) == 0:
-        start = max(start, buffers.ready(buffer, rows))
+        start = max(start, buffers.ready(buffer, rows) + 1)
         if start >= NEVER:
             return False
         buffers.take(buffer, rows)
