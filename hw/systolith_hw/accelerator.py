@@ -294,7 +294,7 @@ class Accelerator(wiring.Component):
     def _connect_completion(self, m):
         completion, counters = self.completion, self.counters
         connect(m, self.fetch.in_flight, completion.in_flight)
-        connect(m, counters.results, completion.results)
+        connect(m, counters.results, completion.counters)
         connect(m, completion.records, self.write_dma.records)
         connect(m, completion.record_beats, self.write_dma.record_beats)
         for kind, dma in (("read", self.read_dma), ("write", self.write_dma)):

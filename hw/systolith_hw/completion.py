@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .counters import CounterLayout
+from .counters import CounterRead
 from .descriptor import COMPLETION_FIELDS, RECORD_BYTES, Code
 from .descriptor_fetch import InFlight, slot_address
 from .messages import RowWrite, WriteData, slot_shape
@@ -31,7 +31,8 @@ class Completion(wiring.Component):
     read_fault, read_fault_slot, read_fault_address
     write_fault, write_fault_slot, write_fault_address
         From the DMAs.
-    close, results
+    close : 1
+    counters : CounterRead
         To and from the cycle counters.
     records : stream of RowWrite
     record_beats : stream of WriteData
@@ -57,7 +58,7 @@ class Completion(wiring.Component):
                 "stored": In(1),
                 **faults,
                 "close": Out(1),
-                "results": In(stream.Signature(CounterLayout(config))),
+                "counters": Out(CounterRead(config)),
                 "records": Out(stream.Signature(RowWrite(config))),
                 "record_beats": Out(stream.Signature(WriteData(config))),
                 "slot_release": Out(1),
@@ -74,7 +75,7 @@ class Completion(wiring.Component):
         faults = self._collect_faults(m, entry.slot)
 
         stored = Signal(range(config.descriptor_slots + 1))
-        counters = Signal(CounterLayout(config))
+        counters = self.counters
         was_run = Signal()
         address = Signal(config.address_bits)
         beats = RECORD_BYTES // config.bus_bytes
@@ -86,7 +87,7 @@ class Completion(wiring.Component):
                 with m.If(queue.o.valid & ~was_run):
                     m.d.comb += end.eq(1)
                 with m.Elif(queue.o.valid & (stored != 0)):
-                    m.d.comb += [self.close.eq(~self.results.valid), end.eq(self.results.valid)]
+                    m.d.comb += [self.close.eq(~counters.valid), end.eq(counters.valid)]
                 with m.If(end):
                     m.d.sync += [
                         address.eq(slot_address(self.ring_base, self.ring_size, self.ended)),
@@ -107,20 +108,21 @@ class Completion(wiring.Component):
             with m.State("RELEASE"):
                 m.d.comb += self.slot_release.eq(1)
                 m.next = "WAIT"
-        with m.If(was_run):
-            m.d.comb += [counters.eq(self.results.payload), self.results.ready.eq(self.slot_release)]
-        m.d.comb += was_run.eq(entry.code == Code.OK)
-        m.d.sync += stored.eq(stored + self.stored - self.results.ready)
+        m.d.comb += [
+            was_run.eq(entry.code == Code.OK),
+            counters.release.eq(self.slot_release & was_run),
+            counters.beat.eq(Mux(self.record_beats.valid & self.record_beats.ready, beat + 1, beat)),
+        ]
+        m.d.sync += stored.eq(stored + self.stored - counters.release)
 
         fault = Signal(self._fault_layout)
-        record = Signal(8 * RECORD_BYTES)
-        values = {
+        known = {
             "code": Mux(fault.code != Code.PENDING, fault.code, entry.code),
             "reason": entry.reason,
             "fault_address": fault.address,
             "tag": entry.tag,
-            **{name: counters[name] for name in counters.shape().members},
         }
+        contents = Signal(config.axi_data_bits)
         m.d.comb += [
             fault.eq(faults[entry.slot]),
             queue.o.ready.eq(self.slot_release),
@@ -128,11 +130,17 @@ class Completion(wiring.Component):
             self.records.payload.beats.eq(beats),
             self.records.payload.slot.eq(entry.slot),
             self.records.payload.interrupt.eq(entry.interrupt),
-            self.record_beats.payload.data.eq(record.word_select(beat, config.axi_data_bits)),
+            self.record_beats.payload.data.eq(contents),
             self.record_beats.payload.strobe.eq(-1),
         ]
-        for name, field in COMPLETION_FIELDS.items():
-            m.d.comb += record[32 * field.word + field.lsb :][: field.width].eq(values[name])
+        with m.If(was_run):
+            for number, word in enumerate(counters.words):
+                m.d.comb += contents.word_select(number, 32).eq(word)
+        for name, value in known.items():
+            field = COMPLETION_FIELDS[name]
+            in_beat, bit = divmod(32 * field.word + field.lsb, config.axi_data_bits)
+            with m.If(beat == in_beat):
+                m.d.comb += contents[bit : bit + field.width].eq(value)
         return m
 
     def _collect_faults(self, m, released_slot):

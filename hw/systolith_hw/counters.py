@@ -1,21 +1,41 @@
 """Charges every busy cycle to one descriptor and one cause."""
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
 
+from .descriptor import COMPLETION_FIELDS, RECORD_BYTES
 from .pass_sequencer import Activity
-from .queue import Queue
 
-__all__ = ["CounterLayout", "CycleCounters"]
+__all__ = ["CounterRead", "CycleCounters"]
+
+WORD_BITS = 32
+TOTAL = COMPLETION_FIELDS["total"].word
+CAUSES = {
+    name: COMPLETION_FIELDS[name].word
+    for name in ("compute", "wait_a", "wait_b", "wait_output", "fill", "drain")
+}
+"""Why a cycle passed, and the word of the completion record that counts such cycles."""
 
 
-class CounterLayout(data.StructLayout):
-    """The counters of a completion record, in its order."""
+class CounterRead(wiring.Signature):
+    """The counters of the oldest descriptor that has ended, from whoever reads them.
+
+    ``valid`` is set while there are any, until ``release``. ``words`` are those of beat ``beat`` of the
+    completion record a cycle before; zero where it has something else.
+    """
 
     def __init__(self, config):
-        names = ("total", "compute", "wait_a", "wait_b", "wait_output", "fill", "drain")
-        super().__init__(dict.fromkeys(names, config.counter_bits))
+        words = config.axi_data_bits // WORD_BITS
+        super().__init__(
+            {
+                "valid": In(1),
+                "release": Out(1),
+                "beat": Out(bits_for(RECORD_BYTES // config.bus_bytes - 1)),
+                "words": In(data.ArrayLayout(config.counter_bits, words)),
+            }
+        )
 
 
 class CycleCounters(wiring.Component):
@@ -23,6 +43,9 @@ class CycleCounters(wiring.Component):
 
     The charge passes to the next descriptor when the pass sequencer accepts it, or ends with its
     completion, whichever comes first.
+
+    A cycle has one cause, so one adder counts all of them, in a memory that has a bank for each descriptor
+    in flight. A bank's word counts once it has been written since the charge began.
 
     Parameters
     ----------
@@ -38,16 +61,15 @@ class CycleCounters(wiring.Component):
     close : 1
         The oldest descriptor without a result has completed: it is in charge no more. Without effect while a
         result waits, for that is the one that has completed.
-    results : stream of CounterLayout
-        One for each descriptor that was run, in order. There is room for those of all but one descriptor in
-        flight.
+    results : CounterRead
+        Of each descriptor that was run, in order.
 
     Latency
     -------
     ``LATENCY`` cycles from ``begin`` or ``close`` to a result.
     """
 
-    LATENCY = 1 + Queue.LATENCY
+    LATENCY = 3
 
     def __init__(self, config):
         self._config = config
@@ -57,70 +79,138 @@ class CycleCounters(wiring.Component):
                 "activity": In(Activity),
                 "begin": In(1),
                 "close": In(1),
-                "results": Out(stream.Signature(CounterLayout(config))),
+                "results": In(CounterRead(config)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        layout, slots = CounterLayout(self._config), self._config.descriptor_slots
-        m.submodules.queue = queue = Queue(layout, depth=slots - 1)
-        wiring.connect(m, wiring.flipped(self.results), queue.o)
-
+        slots = self._config.descriptor_slots
         busy, activity, begin, close = (
-            Signal.like(port, name=name)
-            for name, port in (
-                ("busy", self.busy),
-                ("activity", self.activity),
-                ("begin", self.begin),
-                ("close", self.close),
-            )
+            Signal.like(getattr(self, name), name=name) for name in ("busy", "activity", "begin", "close")
         )
-        charged = Signal()
-        counts = Signal(layout)
-        updated = Signal(layout)
-        untaken = Signal(range(slots + 2))
-        waits = Signal()
-        finish = Signal()
-        m.d.comb += [
-            updated.eq(counts),
-            finish.eq((begin | (close & ~waits)) & charged),
-            queue.i.payload.eq(updated),
-            queue.i.valid.eq(finish),
-        ]
         m.d.sync += [
             busy.eq(self.busy),
             activity.eq(self.activity),
             begin.eq(self.begin),
             close.eq(self.close),
         ]
-        with m.If(busy):
-            m.d.comb += updated.total.eq(counts.total + 1)
-            with m.Switch(activity):
-                with m.Case(Activity.COMPUTE):
-                    m.d.comb += updated.compute.eq(counts.compute + 1)
-                with m.Case(Activity.WAIT_A):
-                    m.d.comb += updated.wait_a.eq(counts.wait_a + 1)
-                with m.Case(Activity.WAIT_B):
-                    m.d.comb += updated.wait_b.eq(counts.wait_b + 1)
-                with m.Case(Activity.WAIT_OUTPUT):
-                    m.d.comb += updated.wait_output.eq(counts.wait_output + 1)
-                with m.Default():
-                    with m.If(charged):
-                        m.d.comb += updated.drain.eq(counts.drain + 1)
-                    with m.Else():
-                        m.d.comb += updated.fill.eq(counts.fill + 1)
-        m.d.sync += counts.eq(updated)
-        with m.If(finish | (~charged & ~busy)):
-            m.d.sync += counts.eq(0)
+        charged = Signal()
+        waits = Signal()
+        finish = Signal()
+        m.d.comb += finish.eq((begin | (close & ~waits)) & charged)
         with m.If(begin):
             m.d.sync += charged.eq(1)
         with m.Elif(close & ~waits):
             m.d.sync += charged.eq(0)
 
-        taken = queue.o.valid & queue.o.ready
-        with m.If(finish & ~taken):
-            m.d.sync += [untaken.eq(untaken + 1), waits.eq(1)]
-        with m.If(taken & ~finish):
-            m.d.sync += [untaken.eq(untaken - 1), waits.eq(untaken != 1)]
+        cause = Signal(range(len(CAUSES)))
+        numbers = {name: number for number, name in enumerate(CAUSES)}
+        with m.Switch(activity):
+            for each in (Activity.COMPUTE, Activity.WAIT_A, Activity.WAIT_B, Activity.WAIT_OUTPUT):
+                with m.Case(each):
+                    m.d.comb += cause.eq(numbers[each.name.lower()])
+            with m.Default():
+                m.d.comb += cause.eq(Mux(charged, numbers["drain"], numbers["fill"]))
+
+        # What belongs to nobody is forgotten.
+        bank = Signal(range(slots))
+        seen = Signal(len(CAUSES))
+        seen_now = Signal.like(seen)
+        total = Signal(self._config.counter_bits)
+        total_now = Signal.like(total)
+        m.d.comb += [seen_now.eq(seen | (busy << cause)), total_now.eq(total + busy)]
+        m.d.sync += [seen.eq(seen_now), total.eq(total_now)]
+        with m.If(finish | ~(charged | busy)):
+            m.d.sync += [seen.eq(0), total.eq(0)]
+        with m.If(finish):
+            m.d.sync += bank.eq(bank + 1)
+
+        oldest = self._hand_over(m, finish, waits)
+        m.submodules.ended = ended = memory.Memory(shape=len(total) + len(seen), depth=slots, init=[])
+        write, read = ended.write_port(), ended.read_port()
+        m.d.comb += [
+            write.en.eq(finish),
+            write.addr.eq(bank),
+            write.data.eq(Cat(total_now, seen_now)),
+            read.addr.eq(oldest),
+        ]
+        words = self._count(m, busy, cause, bank, ~seen.bit_select(cause, 1), oldest)
+        self._show(m, read.data[: len(total)], words, read.data[len(total) :])
         return m
+
+    def _hand_over(self, m, finish, waits):
+        """Tell that there are results; return the bank of the oldest."""
+        finished = Signal()
+        untaken = Signal(range(self._config.descriptor_slots + 1))
+        oldest = Signal(range(self._config.descriptor_slots))
+        valid, release = self.results.valid, self.results.release
+        m.d.comb += waits.eq(finished | valid)
+        m.d.sync += finished.eq(finish)
+        with m.If(finished & ~release):
+            m.d.sync += [untaken.eq(untaken + 1), valid.eq(1)]
+        with m.If(release & ~finished):
+            m.d.sync += [untaken.eq(untaken - 1), valid.eq(untaken != 1)]
+        with m.If(release):
+            m.d.sync += oldest.eq(oldest + 1)
+        return oldest
+
+    def _count(self, m, busy, cause, bank, is_new, oldest):
+        """Add one to a cause's word: read it, then write it. Return what the reader's beat holds, by cause.
+
+        The words of a beat of the completion record are in as many memories.
+        """
+        words = len(self.results.words)
+        first_row = min(CAUSES.values()) // words
+        rows = max(CAUSES.values()) // words + 1 - first_row
+        place = data.StructLayout({"row": bits_for(rows - 1), "bank": bank.shape()})
+        now, then, asked = (Signal(place, name=name) for name in ("now", "then", "asked"))
+        column, column_then = (Signal(bits_for(words - 1), name=name) for name in ("column", "column_then"))
+        with m.Switch(cause):
+            for number, word in enumerate(CAUSES.values()):
+                with m.Case(number):
+                    m.d.comb += [now.row.eq(word // words - first_row), column.eq(word % words)]
+        m.d.comb += [now.bank.eq(bank), asked.row.eq(self.results.beat - first_row), asked.bank.eq(oldest)]
+
+        # What was written in the last cycle cannot be read yet.
+        counts, restarts, repeats = (Signal(name=name) for name in ("counts", "restarts", "repeats"))
+        last, before, count = (
+            Signal(self._config.counter_bits, name=name) for name in ("last", "before", "count")
+        )
+        m.d.comb += count.eq(Mux(restarts, 0, Mux(repeats, last, before)) + 1)
+        m.d.sync += [
+            counts.eq(busy),
+            restarts.eq(is_new),
+            repeats.eq(counts & (now == then) & (column == column_then)),
+            then.eq(now),
+            column_then.eq(column),
+            last.eq(count),
+        ]
+        found = {}
+        for number in sorted({word % words for word in CAUSES.values()}):
+            store = memory.Memory(shape=len(count), depth=1 << len(now.as_value()), init=[])
+            m.submodules[f"words_{number}"] = store
+            write, read, show = store.write_port(), store.read_port(), store.read_port()
+            m.d.comb += [
+                write.en.eq(counts & (column_then == number)),
+                write.addr.eq(then),
+                write.data.eq(count),
+                read.addr.eq(now),
+                show.addr.eq(asked),
+            ]
+            with m.If(column_then == number):
+                m.d.comb += before.eq(read.data)
+            found[number] = show.data
+        return [found[word % words] for word in CAUSES.values()]
+
+    def _show(self, m, total, counts, seen):
+        """Offer the words of the reader's beat."""
+        out = self.results.words
+        beat = Signal.like(self.results.beat)
+        m.d.sync += beat.eq(self.results.beat)
+        shown = {TOTAL: total}
+        for number, (word, count) in enumerate(zip(CAUSES.values(), counts, strict=True)):
+            shown[word] = Mux(seen[number], count, 0)
+        for word, value in shown.items():
+            with m.If(beat == word // len(out)):
+                m.d.comb += out[word % len(out)].eq(value)

@@ -26,7 +26,8 @@ class WeightFeeder(wiring.Component):
     """Reads one line of the B buffer a cycle, without a pause within a tile.
 
     A tile may start when the array can take it (``swap_to_load`` cycles after the last swap) and all of it
-    was in the buffer a cycle before. Parameters wait until the epilogue has finished the tile before the last.
+    was in the buffer a cycle before. Parameters wait until the epilogue has finished the tile before the
+    last.
 
     Parameters
     ----------
@@ -162,7 +163,8 @@ class WeightFeeder(wiring.Component):
             self.jobs.ready.eq(~active),
             loop.load.eq(self.jobs.valid & self.jobs.ready),
         ]
-        # Known a cycle ahead, but for what begins with a job or is taken just now. Tiles of one line are apart.
+        # Known a cycle ahead, but for what begins with a job or is taken just now. Tiles of one line do not
+        # follow each other at once.
         m.d.sync += [
             row_end_after.eq(Mux(by_column, loop.n_end_after, loop.k_end_after)),
             enough.eq(

@@ -3,7 +3,7 @@ import random
 import pytest
 from hw.streams import STALLS, accept, offer, simulate, small_config
 from systolith_hw.completion import Completion
-from systolith_hw.descriptor import Code, Counters, Reject
+from systolith_hw.descriptor import COMPLETION_FIELDS, Code, Counters, Reject
 from systolith_hw.descriptor import Completion as Record
 
 NAMES = ("total", "compute", "wait_a", "wait_b", "wait_output", "fill", "drain")
@@ -117,13 +117,18 @@ def test_sim_random(bits, idle, stall):
                 close = (await ctx.tick().sample(dut.close))[-1]
                 assert case in finished or not close, "closed before its results were in memory"
             closes += close
-            ctx.set(dut.results.payload, dict(zip(NAMES, case["counters"], strict=True)))
-            ctx.set(dut.results.valid, 1)
+            ctx.set(dut.counters.valid, 1)
+            words = dict(zip((COMPLETION_FIELDS[name].word for name in NAMES), case["counters"], strict=True))
             taken = False
             while not taken:
-                _, _, taken, close = await ctx.tick().sample(dut.results.ready, dut.close)
+                _, _, taken, beat, close = await ctx.tick().sample(
+                    dut.counters.release, dut.counters.beat, dut.close
+                )
                 assert not close
-            ctx.set(dut.results.valid, 0)
+                for number in range(len(dut.counters.words)):
+                    word = beat * len(dut.counters.words) + number
+                    ctx.set(dut.counters.words[number], words.get(word, 0))
+            ctx.set(dut.counters.valid, 0)
 
     async def write(ctx):
         nonlocal released

@@ -1,11 +1,12 @@
 import random
 
 import pytest
-from hw.streams import accept, simulate, small_config
-from systolith_hw.counters import CycleCounters
+from hw.streams import simulate, small_config
+from systolith_hw.counters import CAUSES, TOTAL, CycleCounters
 from systolith_hw.pass_sequencer import Activity
 
 WORKING = [Activity.COMPUTE, Activity.WAIT_A, Activity.WAIT_B, Activity.WAIT_OUTPUT]
+WORDS = {"total": TOTAL} | CAUSES
 NAMES = {
     Activity.COMPUTE: "compute",
     Activity.WAIT_A: "wait_a",
@@ -17,7 +18,7 @@ RECORD_CYCLES = 30
 """A descriptor completes after the records before have been written, for which their results are taken."""
 
 
-def random_history(rng, descriptors):
+def random_history(rng, descriptors, *, ahead):
     """Cycles as (busy, activity, begin, close), from doorbell to the end of the last descriptor.
 
     A descriptor begins when the one before has left the array. If that one has not completed yet, it has
@@ -29,7 +30,7 @@ def random_history(rng, descriptors):
         history += [(0, Activity.IDLE, 0, 0)] * rng.randint(0, 3)
         history += [(1, Activity.IDLE, 0, 0)] * rng.randint(0, 5)
         history.append((1, Activity.IDLE, 1, 0))
-        group = rng.randint(1, min(4, descriptors - number))
+        group = rng.randint(1, min(ahead, descriptors - number))
         for position in range(group):
             work = [(1, rng.choice(WORKING), 0, 0) for _ in range(rng.randint(1, 12))]
             if position < group - 1:
@@ -71,6 +72,11 @@ def charge(history):
     return results
 
 
+def beats(dut):
+    """Of a completion record, those with counters."""
+    return sorted({word // len(dut.results.words) for word in WORDS.values()}, reverse=True)
+
+
 async def feed(ctx, dut, history):
     for busy, activity, begin, close in history:
         ctx.set(dut.busy, busy)
@@ -80,11 +86,34 @@ async def feed(ctx, dut, history):
         await ctx.tick()
 
 
+async def take(ctx, dut, pause=None):
+    """The counters of the result that is there, a beat after each pause of a cycle or more; release it."""
+
+    async def tick():
+        await ctx.tick()
+
+    pause = pause or tick
+    found = {}
+    words = len(dut.results.words)
+    assert ctx.get(dut.results.valid)
+    for beat in beats(dut):
+        ctx.set(dut.results.beat, beat)
+        await pause()
+        found |= {beat * words + number: ctx.get(word) for number, word in enumerate(dut.results.words)}
+    ctx.set(dut.results.release, 1)
+    await ctx.tick()
+    ctx.set(dut.results.release, 0)
+    assert not any(value for word, value in found.items() if word not in WORDS.values())
+    return {name: found[word] for name, word in WORDS.items()}
+
+
 @pytest.mark.parametrize("stall", [0, 0.3])
-def test_sim_random(stall):
-    config = small_config(descriptor_slots=8)
+@pytest.mark.parametrize("bits", [32, 64, 512])
+@pytest.mark.parametrize("slots", [2, 8])
+def test_sim_random(slots, bits, stall):
+    config = small_config(descriptor_slots=slots, axi_data_bits=bits)
     rng = random.Random(9)
-    history = random_history(rng, 60)
+    history = random_history(rng, 60, ahead=slots // 2)
     expected = charge(history)
     assert sum(result["total"] for result in expected) == sum(busy for busy, *_ in history)
     dut = CycleCounters(config)
@@ -92,14 +121,16 @@ def test_sim_random(stall):
     async def run(ctx):
         await feed(ctx, dut, history)
 
-    async def take(ctx):
+    async def read(ctx):
         sink = random.Random(2)
         for number, result in enumerate(expected):
-            got = await accept(ctx, dut.results, rng=sink, stall=stall)
+            while not ctx.get(dut.results.valid) or sink.random() < stall:
+                await ctx.tick()
+            got = await take(ctx, dut)
             assert got == result, number
             assert got["total"] == sum(value for name, value in got.items() if name != "total")
 
-    simulate(dut, run, take)
+    simulate(dut, run, read)
 
 
 def test_sim_nothing_run():
@@ -107,12 +138,14 @@ def test_sim_nothing_run():
     dut = CycleCounters(small_config())
     cycles = [(1, Activity.IDLE, 0, 0)] * 5 + [(0, Activity.IDLE, 0, 0)]
     cycles += [(1, Activity.IDLE, 1, 0), (1, Activity.COMPUTE, 0, 0), (1, Activity.IDLE, 0, 1)]
+    cycles += [(0, Activity.IDLE, 0, 0)] * CycleCounters.LATENCY
 
     async def bench(ctx):
         await feed(ctx, dut, cycles)
-        ctx.set(dut.close, 0)
-        got = await accept(ctx, dut.results, rng=random.Random(0), stall=0)
-        assert (got["total"], got["fill"], got["compute"], got["drain"]) == (3, 1, 1, 1)
+        got = await take(ctx, dut)
+        assert {name: value for name, value in got.items() if value} == {
+            "total": 3, "fill": 1, "compute": 1, "drain": 1,
+        }  # fmt: skip
 
     simulate(dut, bench)
 
@@ -122,19 +155,20 @@ def test_sim_close_while_result_waits():
     dut = CycleCounters(small_config())
     begin, work, done = (1, Activity.IDLE, 1, 0), (1, Activity.COMPUTE, 0, 0), (1, Activity.IDLE, 0, 1)
     closing, idle = (1, Activity.COMPUTE, 0, 1), (0, Activity.IDLE, 0, 0)
+    read_cycles = len(beats(dut))
 
     async def bench(ctx):
-        async def take(cycle):
-            assert ctx.get(dut.results.valid)
-            result = ctx.get(dut.results.payload)
-            ctx.set(dut.results.ready, 1)
-            await feed(ctx, dut, [cycle])
-            ctx.set(dut.results.ready, 0)
-            return {name: result[name] for name in ("total", "compute", "drain")}
+        async def check(total, compute, drain, *, cycle):
+            async def pause():
+                await feed(ctx, dut, [cycle])
 
-        await feed(ctx, dut, [begin, work, begin, closing, closing, closing, work])
-        assert await take(work) == {"total": 3, "compute": 1, "drain": 1}
+            got = await take(ctx, dut, pause)
+            assert (got["total"], got["compute"], got["drain"]) == (total, compute, drain)
+
+        await feed(ctx, dut, [begin, work, begin, closing, closing, closing])
+        await check(3, 1, 1, cycle=work)
         await feed(ctx, dut, [work, work, done, *[idle] * CycleCounters.LATENCY])
-        assert await take(idle) == {"total": 8, "compute": 7, "drain": 1}
+        # While the first was read, and in the cycle of its release, the second one went on.
+        await check(7 + read_cycles, 6 + read_cycles, 1, cycle=idle)
 
     simulate(dut, bench)
