@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for, exact_log2
 
+from .job_queues import keep_job
 from .loops import TileLoop
 from .messages import Job, Order, RowRequest, Target
 from .panel_loader import PanelLoader
@@ -70,7 +71,7 @@ class ALoader(wiring.Component):
             self.reserve.eq(loader.reserve),
         ]
 
-        job = Signal(self.job_layout(config))
+        job = keep_job(m, config, self.jobs)
         active = Signal()
         m.d.comb += self.busy.eq(active | ~loader.idle)
         m.d.comb += [
@@ -112,7 +113,7 @@ class ALoader(wiring.Component):
         with m.If(await_address & loader.idle):
             m.d.sync += await_address.eq(0)
         with m.If(loop.load):
-            m.d.sync += [active.eq(1), job.eq(self.jobs.payload)]
+            m.d.sync += active.eq(1)
         with m.If(~active | (loop.advance & loop.last_k & loop.last_m)):
             m.d.sync += [batch_address.eq(first_address), block_address.eq(first_address)]
         with m.Elif(await_address):

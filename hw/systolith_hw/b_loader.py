@@ -7,6 +7,7 @@ from amaranth.utils import bits_for, exact_log2
 
 from .config import PARAMETER_BYTES
 from .descriptor import BLayout
+from .job_queues import keep_job
 from .loops import TileLoop
 from .messages import Job, Order, RowRequest, Target
 from .panel_loader import PanelLoader
@@ -76,7 +77,7 @@ class BLoader(wiring.Component):
             self.reserve.eq(loader.reserve),
         ]
 
-        job = Signal(self.job_layout(config))
+        job = keep_job(m, config, self.jobs)
         active = Signal()
         by_column = Signal()
         begins_by_column = Signal()
@@ -180,7 +181,7 @@ class BLoader(wiring.Component):
         with m.If(~active | (loop.advance & loop.last_k & loop.last_n & loop.last_m)):
             m.d.sync += batch_address.eq(first_address)
         with m.If(loop.load):
-            m.d.sync += [active.eq(1), job.eq(self.jobs.payload)]
+            m.d.sync += active.eq(1)
         with m.Elif(loop.advance & loop.last):
             m.d.sync += active.eq(0)
         return m

@@ -69,9 +69,16 @@ class Completion(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        m.submodules.queue = queue = Queue(InFlight(config), depth=config.descriptor_slots)
-        wiring.connect(m, wiring.flipped(self.in_flight), queue.i)
-        entry = queue.o.payload
+        # Of the only one in flight, what the descriptor fetch says stays.
+        stays = config.descriptor_slots == 1
+        m.submodules.queue = queue = Queue(0 if stays else InFlight(config), depth=config.descriptor_slots)
+        entry = self.in_flight.payload if stays else queue.o.payload
+        m.d.comb += [
+            queue.i.valid.eq(self.in_flight.valid),
+            self.in_flight.ready.eq(queue.i.ready),
+        ]
+        if not stays:
+            m.d.comb += queue.i.payload.eq(self.in_flight.payload)
         faults = self._collect_faults(m, entry.slot)
 
         stored = Signal(range(config.descriptor_slots + 1))

@@ -79,7 +79,8 @@ class ArrayConfig:
     outstanding : int
         Reads (row requests) and writes (bursts) that the DMA may each have outstanding.
     descriptor_slots : int
-        Descriptors that may be in flight at once, from prefetch to completion.
+        Descriptors that may be in flight at once, from prefetch to completion. With one, none is fetched
+        before the last has ended, and its fields are kept once for all units: that takes the least logic.
     address_bits : int
         Bits of an address and of a stride that the device keeps; 12 to 32. A descriptor that needs more is
         rejected, and addresses within a matrix are counted modulo ``2**address_bits``.
@@ -136,7 +137,7 @@ class ArrayConfig:
         _check_power_of_two("b_buffer_lines", self.b_buffer_lines, 4, 16384)
         _check_power_of_two("accumulator_rows", self.accumulator_rows, 4, 4096)
         _check_power_of_two("outstanding", self.outstanding, 2, 256)
-        _check_power_of_two("descriptor_slots", self.descriptor_slots, 2, 8)
+        _check_power_of_two("descriptor_slots", self.descriptor_slots, 1, 8)
         _check_width("address_bits", self.address_bits, 12, ADDRESS_BITS)
         _check_width("dimension_bits", self.dimension_bits, 8, DIMENSION_BITS)
         _check_width("counter_bits", self.counter_bits, 16, COUNTER_BITS)

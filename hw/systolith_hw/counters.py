@@ -45,7 +45,7 @@ class CycleCounters(wiring.Component):
     completion, whichever comes first.
 
     A cycle has one cause, so one adder counts all of them, in a memory that has a bank for each descriptor
-    in flight. A bank's word counts once it has been written since the charge began.
+    in flight, or two. A bank's word counts once it has been written since the charge began.
 
     Parameters
     ----------
@@ -85,7 +85,8 @@ class CycleCounters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        slots = self._config.descriptor_slots
+        # What was counted last is read while the next one may fill.
+        banks = max(2, self._config.descriptor_slots)
         busy, activity, begin, close = (
             Signal.like(getattr(self, name), name=name) for name in ("busy", "activity", "begin", "close")
         )
@@ -114,7 +115,7 @@ class CycleCounters(wiring.Component):
                 m.d.comb += cause.eq(Mux(charged, numbers["drain"], numbers["fill"]))
 
         # What belongs to nobody is forgotten.
-        bank = Signal(range(slots))
+        bank = Signal(range(banks))
         seen = Signal(len(CAUSES))
         seen_now = Signal.like(seen)
         total = Signal(self._config.counter_bits)
@@ -126,8 +127,8 @@ class CycleCounters(wiring.Component):
         with m.If(finish):
             m.d.sync += bank.eq(bank + 1)
 
-        oldest = self._hand_over(m, finish, waits)
-        m.submodules.ended = ended = memory.Memory(shape=len(total) + len(seen), depth=slots, init=[])
+        oldest = self._hand_over(m, finish, waits, banks)
+        m.submodules.ended = ended = memory.Memory(shape=len(total) + len(seen), depth=banks, init=[])
         write, read = ended.write_port(), ended.read_port()
         m.d.comb += [
             write.en.eq(finish),
@@ -139,11 +140,11 @@ class CycleCounters(wiring.Component):
         self._show(m, read.data[: len(total)], words, read.data[len(total) :])
         return m
 
-    def _hand_over(self, m, finish, waits):
+    def _hand_over(self, m, finish, waits, banks):
         """Tell that there are results; return the bank of the oldest."""
         finished = Signal()
-        untaken = Signal(range(self._config.descriptor_slots + 1))
-        oldest = Signal(range(self._config.descriptor_slots))
+        untaken = Signal(range(banks + 1))
+        oldest = Signal(range(banks))
         valid, release = self.results.valid, self.results.release
         m.d.comb += waits.eq(finished | valid)
         m.d.sync += finished.eq(finish)

@@ -174,10 +174,14 @@ class DescriptorFetch(wiring.Component):
                     m.d.sync += checking.eq(0)
                     m.next = "DISPATCH"
             with m.State("DISPATCH"):
-                self._dispatch(m, failures, fault, slot)
-                m.d.sync += [next_index.eq(next_index + 1), slot.eq(slot + 1)]
+                m.d.comb += [
+                    self.in_flight.valid.eq(1),
+                    self.dispatch.eq(self.in_flight.payload.code == Code.OK),
+                ]
+                m.d.sync += [next_index.eq(next_index + 1), slot.eq((slot + 1) % config.descriptor_slots)]
                 m.next = "IDLE"
 
+        self._judge(m, failures, fault, slot)
         m.d.sync += self.in_flight_count.eq(self.in_flight_count + self.in_flight.valid - self.slot_release)
         return m
 
@@ -198,22 +202,26 @@ class DescriptorFetch(wiring.Component):
         }
         return Cat(reasons.get(reason, 0) for reason in Reject)
 
-    def _dispatch(self, m, failures, fault, slot):
+    def _judge(self, m, failures, fault, slot):
+        """Say what becomes of the descriptor."""
         entry = self.in_flight.payload
         m.d.comb += [
-            self.in_flight.valid.eq(1),
             entry.tag.eq(self.descriptor.tag),
             entry.interrupt.eq(self.descriptor.interrupt),
             entry.code.eq(Code.OK),
             entry.slot.eq(slot),
-            self.dispatch.eq(~fault & ~failures.any()),
         ]
         for reason in reversed(Reject):
-            with m.If(failures[reason] & ~fault):
+            with m.If(failures[reason]):
                 m.d.comb += [entry.code.eq(Code.REJECTED), entry.reason.eq(reason)]
         # What could not be read cannot be trusted: tell the driver whatever its flag was.
         with m.If(fault):
-            m.d.comb += [entry.code.eq(Code.READ_ERROR), entry.interrupt.eq(1), entry.tag.eq(0)]
+            m.d.comb += [
+                entry.code.eq(Code.READ_ERROR),
+                entry.reason.eq(Reject.NONE),
+                entry.interrupt.eq(1),
+                entry.tag.eq(0),
+            ]
 
 
 def slot_address(base, size_log2, index):

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .messages import DescriptorLayout, slot_shape
 from .queue import Queue
 
-__all__ = ["JobQueues"]
+__all__ = ["JobQueues", "keep_job"]
 
 
 class JobQueues(wiring.Component):
@@ -15,7 +15,7 @@ class JobQueues(wiring.Component):
 
     The first is with the unit, if that has not done its part already. If only one more can be in flight, its
     fields stay with the descriptor fetch: the next one is not read before the first has ended, and by then
-    every unit has taken this one.
+    every unit has taken this one. If none can, the unit uses them there: see :func:`keep_job`.
 
     Parameters
     ----------
@@ -55,13 +55,13 @@ class JobQueues(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         slots = self._config.descriptor_slots
-        fields_stay = slots == 2
+        fields_stay = slots <= 2
         slot = Signal.like(self.slot)
         with m.If(self.dispatch):
             m.d.sync += slot.eq(self.slot)
         for name, layout in self._layouts.items():
             jobs = getattr(self, name)
-            m.submodules[name] = queue = Queue(0 if fields_stay else layout, depth=slots - 1)
+            m.submodules[name] = queue = Queue(0 if fields_stay else layout, depth=max(1, slots - 1))
             m.d.comb += [
                 queue.i.valid.eq(self.dispatch),
                 jobs.valid.eq(queue.o.valid),
@@ -74,3 +74,25 @@ class JobQueues(wiring.Component):
                 m.d.comb += jobs.payload.eq(queue.o.payload)
             m.d.comb += [target[field].eq(value) for field, value in values.items()]
         return m
+
+
+def keep_job(m, config, jobs):
+    """The job that a unit accepted last.
+
+    Parameters
+    ----------
+    m : Module
+        The unit's.
+    config : ArrayConfig
+    jobs : stream of Job
+
+    Returns
+    -------
+    View of Job
+    """
+    if config.descriptor_slots == 1:
+        return jobs.payload
+    job = Signal(jobs.payload.shape(), name="job")
+    with m.If(jobs.valid & jobs.ready):
+        m.d.sync += job.eq(jobs.payload)
+    return job

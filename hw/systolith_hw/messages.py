@@ -36,7 +36,7 @@ class Target(enum.IntEnum):
 
 def slot_shape(config):
     """Shape of the number of a descriptor in flight."""
-    return unsigned(ceil_log2(config.descriptor_slots))
+    return unsigned(bits_for(config.descriptor_slots - 1))
 
 
 def line_shape(config):

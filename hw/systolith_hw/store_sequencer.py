@@ -7,6 +7,7 @@ from amaranth.utils import exact_log2
 
 from .descriptor import Output
 from .groups import RowTraits
+from .job_queues import keep_job
 from .messages import Job, ResultTile, RowWrite, field_shape
 
 __all__ = ["StoreSequencer"]
@@ -57,7 +58,7 @@ class StoreSequencer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        job = Signal(self.job_layout(config))
+        job = keep_job(m, config, self.jobs)
         active = Signal()
         int8 = Signal()
         m.d.comb += [self.busy.eq(active), int8.eq(job.output == Output.INT8)]
@@ -101,7 +102,7 @@ class StoreSequencer(wiring.Component):
         with m.If(advance & tile.last):
             m.d.sync += active.eq(0)
         with m.If(self.jobs.ready):
-            m.d.sync += [active.eq(self.jobs.valid), job.eq(self.jobs.payload)]
+            m.d.sync += active.eq(self.jobs.valid)
 
         # Where the tile's columns lie in a row of D: in units of C bytes.
         columns_log2 = exact_log2(config.columns)

@@ -8,6 +8,7 @@ from amaranth.utils import bits_for, ceil_log2, exact_log2
 from .array import WeightLoad
 from .config import OPERAND_BITS
 from .descriptor import BLayout
+from .job_queues import keep_job
 from .loops import TileLoop
 from .messages import Job, WeightTile
 
@@ -93,7 +94,7 @@ class WeightFeeder(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.loop = loop = TileLoop(config, k_steps=(config.rows,))
-        job = Signal(self.job_layout(config))
+        job = keep_job(m, config, self.jobs)
         active = Signal()
         by_column = Signal()
         m.d.comb += [
@@ -184,7 +185,7 @@ class WeightFeeder(wiring.Component):
         with m.If(loop.advance & loop.last):
             m.d.sync += active.eq(0)
         with m.If(self.jobs.ready):
-            m.d.sync += [active.eq(self.jobs.valid), job.eq(self.jobs.payload)]
+            m.d.sync += active.eq(self.jobs.valid)
         with m.If(start & parameters_next):
             m.d.comb += self.take.eq(1)
         with m.Elif(start & first_use):

@@ -24,7 +24,7 @@ BOUNDS = [
     ("b_buffer_lines", 4, 16384),
     ("accumulator_rows", 4, 4096),
     ("outstanding", 2, 256),
-    ("descriptor_slots", 2, 8),
+    ("descriptor_slots", 1, 8),
 ]
 
 

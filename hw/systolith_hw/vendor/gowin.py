@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 
-from amaranth.hdl import C, Cat, ClockSignal, Instance, Mux, Signal, signed
+from amaranth.hdl import C, Cat, ClockSignal, Instance, Signal, signed
 
 from systolith_hw.accelerator import Lowering
 from systolith_hw.array import SystolicArray
@@ -20,7 +20,7 @@ DIVIDER_MAX = 64
 
 
 class GowinElement(ProcessingElement):
-    """A processing element whose multiplier, with the registers round it, is one MULT9X9.
+    """A processing element whose multiplier, with the registers of activation and product, is one MULT9X9.
 
     All registers of the cell have one clock enable, so the weight in use is kept beside it.
     """
@@ -30,14 +30,13 @@ class GowinElement(ProcessingElement):
         extension = MULTIPLIER_BITS - width
         product = Signal(signed(2 * width))
         raw = Signal(2 * MULTIPLIER_BITS)
-        active_weight = Signal.like(self.weight, reset_less=True)
-        weight = Signal.like(self.weight)
-        m.d.comb += weight.eq(Mux(self.swap_in, next_weight, active_weight))
-        m.d.sync += active_weight.eq(weight)
+        weight = Signal.like(self.weight, name="active_weight", reset_less=True)
+        with m.If(self.swap_in):
+            m.d.sync += weight.eq(next_weight)
         m.submodules.multiplier = Instance(
             "MULT9X9",
             p_AREG=C(1),
-            p_BREG=C(1),
+            p_BREG=C(0),
             p_OUT_REG=C(1),
             p_PIPE_REG=C(0),
             p_ASIGN_REG=C(0),
