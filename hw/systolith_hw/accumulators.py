@@ -1,6 +1,6 @@
 """The accumulator memory: two halves of rows, one bank a column."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -55,34 +55,29 @@ class AccumulatorBank(wiring.Component):
         writing = Signal.like(self.access)
         before = Signal(signed(ACCUMULATOR_BITS))
         total = Signal(signed(ACCUMULATOR_BITS))
-        read_half = Signal()
         m.d.sync += [
             arrived.eq(self.access),
             adding.eq(arrived),
             writing.eq(adding),
             total.eq(before + self.psum),
         ]
-        with m.If(self.read_enable):
-            m.d.sync += read_half.eq(self.read_half)
 
-        contents = []
-        for half in range(2):
-            rows = memory.Memory(shape=signed(ACCUMULATOR_BITS), depth=self._config.accumulator_rows, init=[])
-            m.submodules[f"half_{half}"] = rows
-            write = rows.write_port()
-            read = rows.read_port()
-            accumulating = Signal(name=f"accumulating_{half}")
-            m.d.comb += [
-                accumulating.eq(self.access.valid & (self.access.half == half)),
-                read.addr.eq(Mux(accumulating, self.access.row, self.read_row)),
-                read.en.eq(accumulating | (self.read_enable & (self.read_half == half))),
-                write.addr.eq(writing.row),
-                write.en.eq(writing.valid & (writing.half == half)),
-                write.data.eq(total),
-            ]
-            contents.append(read.data)
-        m.d.sync += before.eq(Mux(arrived.first, 0, Mux(arrived.half, contents[1], contents[0])))
-        m.d.comb += self.read_data.eq(Mux(read_half, contents[1], contents[0]))
+        # Both halves in one memory, which synthesis makes twice, for it is read at two places at once.
+        m.submodules.rows = rows = memory.Memory(
+            shape=signed(ACCUMULATOR_BITS), depth=2 * self._config.accumulator_rows, init=[]
+        )
+        accumulated, read, write = rows.read_port(), rows.read_port(), rows.write_port()
+        m.d.comb += [
+            accumulated.addr.eq(Cat(self.access.row, self.access.half)),
+            accumulated.en.eq(self.access.valid),
+            read.addr.eq(Cat(self.read_row, self.read_half)),
+            read.en.eq(self.read_enable),
+            self.read_data.eq(read.data),
+            write.addr.eq(Cat(writing.row, writing.half)),
+            write.en.eq(writing.valid),
+            write.data.eq(total),
+        ]
+        m.d.sync += before.eq(Mux(arrived.first, 0, accumulated.data))
         return m
 
 

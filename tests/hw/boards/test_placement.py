@@ -66,7 +66,7 @@ def test_places(write, bel, place):
         (f"{ARRAY}.skew_LUT4_Z", ELEMENTS),
         ("board.accelerator.row_feeder.a_TRELLIS_FF_Q_3", FEEDERS),
         ("board.accelerator.weight_feeder.loop.k_index", FEEDERS),
-        ("board.accelerator.accumulators$340.column_1.half_1.0.0", "accumulators"),
+        ("board.accelerator.accumulators$340.column_1.rows.0.0", "accumulators"),
         ("board.accelerator.epilogue.lanes.result_TRELLIS_FF_Q", "epilogue"),
         ("board.accelerator.b_buffer.memory.0.0", "buffers"),
         ("board.accelerator.read_dma.pending.fifo.storage.0.1", "DMA"),
