@@ -127,6 +127,10 @@ class Device(abc.ABC):
         if not self.closed:
             self._allocator.free(buffer)
 
+    def give_back(self, buffer):
+        """:meth:`free` for finalizers, which run in any thread and in the middle of anything."""
+        self._allocator.give_back(buffer)
+
     def write(self, address, array):
         """Copy an array's elements, in C order, to device memory.
 

@@ -1,6 +1,7 @@
 """Who owns which bytes of a device's memory."""
 
 import bisect
+import collections
 import dataclasses
 
 from .errors import OutOfDeviceMemory
@@ -50,15 +51,18 @@ class Allocator:
         self._starts = [start] if end > start else []
         self._sizes = {start: end - start} if end > start else {}
         self._allocated = {}
+        self._given_back = collections.deque()
 
     @property
     def free_bytes(self):
         """Bytes in all free blocks."""
+        self._take_back()
         return sum(self._sizes.values())
 
     @property
     def largest_free_bytes(self):
         """Bytes in the largest free block."""
+        self._take_back()
         return max(self._sizes.values(), default=0)
 
     def allocate(self, nbytes, alignment=1):
@@ -77,6 +81,7 @@ class Allocator:
         """
         if nbytes <= 0:
             raise ValueError(f"an allocation must have at least 1 byte, not {nbytes}")
+        self._take_back()
         size = round_up(nbytes, self.granularity)
         alignment = max(alignment, self.granularity)
         for index, start in enumerate(self._starts):
@@ -103,6 +108,21 @@ class Allocator:
         ValueError
             If it is not allocated, for example freed before.
         """
+        self._take_back()
+        self._free(buffer)
+
+    def give_back(self, buffer):
+        """:meth:`free` for finalizers, which run in any thread and in the middle of anything.
+
+        It has happened by the next call of any other method, which raises what :meth:`free` would.
+        """
+        self._given_back.append(buffer)
+
+    def _take_back(self):
+        while self._given_back:
+            self._free(self._given_back.popleft())
+
+    def _free(self, buffer):
         if self._allocated.get(buffer.address) != buffer.size:
             raise ValueError(f"no buffer of {buffer.size} bytes is allocated at {buffer.address:#010x}")
         del self._allocated[buffer.address]

@@ -152,7 +152,7 @@ class Residence:
     def __init__(self, device, nbytes):
         buffer = device.allocate(nbytes)
         self.address = buffer.address
-        weakref.finalize(self, device.free, buffer).atexit = False
+        weakref.finalize(self, device.give_back, buffer).atexit = False
 
 
 class PackedWeight:

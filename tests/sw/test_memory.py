@@ -1,11 +1,13 @@
 """The allocator."""
 
+import gc
 import re
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 from sw.cases import check_property
-from systolith import Buffer, OutOfDeviceMemory
+from systolith import Buffer, OutOfDeviceMemory, PackedWeight
 from systolith.memory import Allocator, round_up
 
 
@@ -93,3 +95,55 @@ def test_random_use():
         st.integers(0, 100),
     )
     check_property(check_random_use, st.lists(step, max_size=60), examples=150)
+
+
+def test_give_back():
+    allocator = Allocator(0, 1024, 64)
+    for free in ("free_bytes", "largest_free_bytes"):
+        allocator.give_back(allocator.allocate(1024))
+        assert getattr(allocator, free) == 1024
+    low, high = allocator.allocate(512), allocator.allocate(512)
+    allocator.give_back(low)
+    allocator.free(high)
+    assert allocator.allocate(1024) == Buffer(0, 1024)
+
+
+def test_give_back_twice():
+    allocator = Allocator(0, 1024, 64)
+    buffer = allocator.allocate(100)
+    allocator.give_back(buffer)
+    allocator.give_back(buffer)
+    with pytest.raises(ValueError, match=r"^no buffer of 128 bytes is allocated at 0x00000000$"):
+        allocator.allocate(100)
+
+
+@pytest.mark.parametrize("call", range(4))
+@pytest.mark.parametrize("holder", ["weight", "queue"])
+def test_collected_within_an_allocation(golden, monkeypatch, holder, call):
+    """Wherever the garbage collector strikes, what it ends gives its memory back, and no other's."""
+    keep = [golden.allocate(1 << 10) for _ in range(3)]
+    if holder == "weight":
+        held = [PackedWeight(np.zeros((8, 64), np.int8), device=golden)]
+    else:
+        held = [golden.queue()]
+        for _ in range(3):  # Several buffers: more than a workspace keeps.
+            held.append(held[0].empty((1, 1 << 16)))
+    keep.append(golden.allocate(1 << 10))
+    calls = iter(range(100))
+
+    def interrupted(value, multiple):
+        if next(calls) == call:
+            held.clear()
+            gc.collect()
+        return round_up(value, multiple)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("systolith.memory.round_up", interrupted)
+        late = [golden.allocate(64) for _ in range(3)]
+    assert not held
+    for index, buffer in enumerate(late + keep):
+        golden.write(buffer.address, np.full(buffer.size, index, np.uint8))
+    for index, buffer in enumerate(late + keep):
+        assert (golden.read(buffer.address, buffer.size) == index).all()
+        golden.free(buffer)
+    golden.allocate(golden.memory_bytes)
