@@ -4,7 +4,6 @@ import weakref
 
 import torch
 
-from .prequantized import stored
 from .scheme import PER_TOKEN
 from .weights import ResidentWeight
 
@@ -46,7 +45,7 @@ class Engine:
         Returns
         -------
         ResidentWeight
-            A new one if the parameter has changed as far as torch tells, or nobody holds the one there was.
+            Packed again if the parameter has changed as far as torch tells.
 
         Raises
         ------
@@ -56,28 +55,20 @@ class Engine:
         """
         if parameter.is_inference():
             raise ValueError(f"{what} was made under torch.inference_mode(), which hides its changes")
-        # load_state_dict and optimizers raise the version; .to() and assignments to .data move the storage;
-        # what is written through .data, .detach() or NumPy shows nowhere
-        held = stored(parameter)
-        key = (id(parameter), held._version, held.data_ptr(), parameter.dtype, rows, transposed)
+        key = id(parameter), rows, transposed
         resident = self._resident.get(key)
         if resident is None:
-            # of torchao's tensors, no view can be had under torch.inference_mode()
-            weight = parameter.detach() if held is parameter else parameter
-            if transposed:
-                weight = weight.t()
-            if rows is not None:
-                weight = weight[slice(*rows)]
-            resident = ResidentWeight(
-                parameter, weight, device=self.device, keep_values=self.verifier is not None, what=what
+            resident = self._resident[key] = ResidentWeight(
+                parameter,
+                rows=rows,
+                transposed=transposed,
+                device=self.device,
+                keep_values=self.verifier is not None,
+                what=what,
             )
-            self._resident[key] = resident
+        else:
+            resident.refresh(what)
         return resident
-
-    def forget(self, resident):
-        """Have the parameter of a resident weight packed anew by the next who asks for it."""
-        for key in [key for key, value in self._resident.items() if value is resident]:
-            del self._resident[key]
 
     def linear(self, a, weight, bias, *, label):
         """``A · Bᵀ + bias`` with the integer product computed by the device.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from systolith.operands import PackedWeight
 
-from .weights import ACTIVATION_SHARE
+from .weights import ACTIVATION_SHARE, packed_bytes
 
 __all__ = ["Residency", "residency"]
 
@@ -16,7 +16,7 @@ class Residency(NamedTuple):
     Members
     -------
     weight_bytes : int
-        All that the device multiplies with, tied ones once.
+        All that the device multiplies with, tied ones once, rows padded to the device's bus.
     resident_bytes : int
         Those that were packed into its memory once. The others are copied there with every product.
     needed_bytes : int
@@ -40,7 +40,11 @@ def residency(model):
     Residency
     """
     sites = [module._systolith for module in model.modules() if "_systolith" in module.__dict__]
-    weights = {id(weight.packed): weight.packed for site in sites for weight in site.weights}.values()
-    total = sum(math.prod(weight.shape) for weight in weights)
-    resident = sum(math.prod(weight.shape) for weight in weights if isinstance(weight, PackedWeight))
+    sizes = {
+        weight: packed_bytes(weight.packed.shape, site.engine.device)
+        for site in sites
+        for weight in site.weights
+    }
+    total = sum(sizes.values())
+    resident = sum(size for weight, size in sizes.items() if isinstance(weight.packed, PackedWeight))
     return Residency(total, resident, math.ceil(total * ACTIVATION_SHARE / (ACTIVATION_SHARE - 1)))

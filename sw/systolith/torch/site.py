@@ -67,10 +67,14 @@ class Site:
         return self._parts[name]
 
     def hold(self, weight, *, rows=None, transposed=False, part=None):
-        """The resident weight of a parameter of this module, held for ``part`` until it changes.
+        """The resident weight of a parameter of this module, held for ``part``.
 
         See :meth:`Engine.resident`.
         """
+        held = self._held.get(part)
+        if held is not None and held.parameter is not weight:
+            # so that the new one can have its place
+            del self._held[part], held
         resident = self.engine.resident(weight, what=self._weight, rows=rows, transposed=transposed)
         self._held[part] = resident
         return resident
@@ -88,7 +92,7 @@ class Site:
     def forget(self):
         """Have all weights of this module packed anew when they are next used."""
         for resident in self._held.values():
-            self.engine.forget(resident)
+            resident.forget()
         self._held.clear()
         for part in self._parts.values():
             part.forget()

@@ -5,16 +5,34 @@ import contextlib
 import torch
 
 from systolith.errors import OutOfDeviceMemory
+from systolith.memory import round_up
 from systolith.operands import PackedWeight
 
-from .prequantized import int8_weight
+from .prequantized import int8_weight, stored
 from .quantize import check_float32, quantize
 from .rotation import rotate_activations, rotate_weight
 
-__all__ = ["ResidentWeight"]
+__all__ = ["ResidentWeight", "packed_bytes"]
 
 ACTIVATION_SHARE = 4
 """The part of a device's memory that weights leave free."""
+
+
+def packed_bytes(shape, device):
+    """Device memory that a weight takes: its rows padded to the bus.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (N, K).
+    device : Device
+
+    Returns
+    -------
+    int
+    """
+    n, k = shape
+    return round_up(n * round_up(k, device.config.bus_bytes), device.alignment_bytes)
 
 
 class ResidentWeight:
@@ -28,9 +46,10 @@ class ResidentWeight:
     Parameters
     ----------
     parameter : Parameter
-        Of which ``weight`` is a view; held, so that no other object can have its ``id``.
-    weight : Tensor
-        (N, K) float32.
+        (N, K) float32, or (K, N) if ``transposed``; held, so that no other object can have its ``id``.
+    rows : tuple of int or None
+        Range of output channels. ``None``: all.
+    transposed : bool
     device : Device
     keep_values : bool
         Whether to keep the int8 elements on the host too, for a verifier.
@@ -47,18 +66,63 @@ class ResidentWeight:
         (N,) float32.
     """
 
-    def __init__(self, parameter, weight, *, device, keep_values, what):
-        check_float32(weight, what)
+    def __init__(self, parameter, *, rows=None, transposed=False, device, keep_values, what):
         self.parameter = parameter
-        self._given = int8_weight(weight, what)
-        if self._given is None:
+        self._rows = rows
+        self._transposed = transposed
+        self._device = device
+        self._keep_values = keep_values
+        self._state = None
+        self.refresh(what)
+
+    def refresh(self, what):
+        """Pack the weight again, in the place that it had, if it has changed as far as torch tells.
+
+        Parameters
+        ----------
+        what : str
+            Its name, for error messages.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not float32 on the CPU, or holds NaN or infinity.
+        """
+        # load_state_dict and optimizers raise the version; .to() and assignments to .data move the storage;
+        # what is written through .data, .detach() or NumPy shows nowhere
+        held = stored(self.parameter)
+        state = held._version, held.data_ptr(), held.shape, held.stride(), self.parameter.dtype
+        if state == self._state:
+            return
+        weight = self._weight(held)
+        check_float32(weight, what)
+        given = int8_weight(weight, what)
+        if given is None:
             values, scale = quantize(rotate_weight(weight), dim=-1, what=what)
         else:
-            values, scale, _ = self._given
+            values, scale, _ = given
         values = values.to(torch.int8).numpy()
-        self.packed = _place(values, device)
-        self.values = values if keep_values else None
+        self.forget()
+        self.packed = None
+        self.packed = _place(values, self._device)
+        self.values = values if self._keep_values else None
         self.scale = scale.flatten()
+        self._given = given
+        # while it is held, no other storage can have its address
+        self._storage = held.untyped_storage()
+        self._state = state
+
+    def forget(self):
+        """Have it packed again with the next :meth:`refresh`, whether it has changed or not."""
+        self._state = None
+
+    def _weight(self, held):
+        """(N, K)."""
+        # of torchao's tensors, no view can be had under torch.inference_mode()
+        weight = self.parameter.detach() if held is self.parameter else self.parameter
+        if self._transposed:
+            weight = weight.t()
+        return weight if self._rows is None else weight[slice(*self._rows)]
 
     @property
     def where(self):
@@ -76,7 +140,7 @@ class ResidentWeight:
 
 def _place(values, device):
     """Int8 elements as what a product takes: resident if there is room for them."""
-    if values.nbytes <= device.free_bytes - device.memory_bytes // ACTIVATION_SHARE:
+    if packed_bytes(values.shape, device) <= device.free_bytes - device.memory_bytes // ACTIVATION_SHARE:
         with contextlib.suppress(OutOfDeviceMemory):
             return PackedWeight(values, device=device, b_layout="nk")
     return values

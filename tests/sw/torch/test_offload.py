@@ -9,10 +9,9 @@ import torch
 from sw.torch.conftest import cosine
 from systolith import open_device
 from systolith.quantize import quantize
-from systolith.torch import offload, repack
+from systolith.torch import offload
 from systolith.torch.linear import OffloadedLinear
 from systolith.torch.rotation import rotate_activations, rotate_weight
-from systolith.torch.weights import ResidentWeight
 from torch import nn
 
 
@@ -90,85 +89,6 @@ def test_inplace(golden):
     assert isinstance(weight, nn.Parameter)
 
 
-def test_state_dict_both_ways(device):
-    model, other = small_model(), small_model()
-    converted = offload(model, device=device)
-    state = converted.state_dict()
-    assert list(state) == list(model.state_dict())
-    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
-    small_model().load_state_dict(state)
-
-    x = torch.randn(3, 24)
-    with torch.inference_mode():
-        before = converted(x)
-        converted.load_state_dict(other.state_dict())
-        after = converted(x)
-        assert not torch.equal(after, before)
-        assert torch.equal(after, offload(other, device=device)(x))
-        converted.load_state_dict(model.state_dict(), assign=True)
-        assert torch.equal(converted(x), before)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda linear: linear.weight.mul_(-1),
-        lambda linear: setattr(linear.weight, "data", -linear.weight.data),
-        lambda linear: setattr(linear, "weight", nn.Parameter(-linear.weight)),
-    ],
-    ids=["in place", "data", "parameter"],
-)
-def test_changed_weight_is_packed_again(golden, change):
-    model = offload(nn.Linear(8, 8, bias=False), device=golden)
-    x = torch.randn(2, 8)
-    with torch.no_grad():
-        before = model(x)
-        change(model)
-        assert torch.equal(model(x), -before)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda weight: weight.data.mul_(-1),
-        lambda weight: weight.detach().mul_(-1),
-        lambda weight: np.negative(weight.detach().numpy(), out=weight.detach().numpy()),
-    ],
-    ids=["data", "detached", "numpy"],
-)
-def test_repack(golden, change):
-    """What torch does not tell of a weight, for whoever shares it."""
-    model = offload(Tied(), device=golden)
-    ids = torch.arange(3)
-    with torch.no_grad():
-        free = golden.free_bytes
-        before = model(ids)
-        change(model.head.weight)
-        repack(model.head)
-        after = model(ids)
-        assert not torch.equal(after, before)
-        reference = copy.deepcopy(model)
-        assert torch.equal(after, reference(ids))
-        del reference
-        workspace = sum(1 for _ in golden.idle_workspaces) << 16
-        assert golden.free_bytes >= free - workspace
-
-
-def test_repack_all(golden):
-    model = offload(small_model(), device=golden)
-    x = torch.randn(2, 24)
-    with torch.no_grad():
-        model[0].weight.data.mul_(2)
-        model[2].weight.data.mul_(-1)
-        repack(model)
-        assert torch.equal(model(x), copy.deepcopy(model)(x))
-
-
-def test_repack_wrong():
-    with pytest.raises(ValueError, match=r"^nothing in this Sequential is offloaded$"):
-        repack(small_model())
-
-
 @pytest.mark.parametrize("value", [3.4e38, -3.4e38])
 def test_linear_huge_input(golden, value):
     """Finite activations are taken, and the result is finite where it fits."""
@@ -180,60 +100,6 @@ def test_linear_huge_input(golden, value):
         result, wanted = offload(model, device=golden)(x), model(x)
     assert result.isfinite().all()
     torch.testing.assert_close(result, wanted, rtol=0.01, atol=0)
-
-
-def test_changed_bias(golden):
-    model = offload(nn.Linear(8, 8), device=golden)
-    x = torch.randn(2, 8)
-    with torch.no_grad():
-        before = model(x)
-        model.bias += 1
-        torch.testing.assert_close(model(x), before + 1)
-
-
-def test_weight_memory_is_given_back(golden):
-    free = golden.free_bytes
-    model = offload(nn.Linear(256, 256), device=golden)
-    packed = golden.free_bytes
-    assert free - packed >= 256 * 256
-    with torch.no_grad():
-        model.weight += 1
-        model(torch.randn(1, 256))
-        workspace = sum(1 for _ in golden.idle_workspaces) << 16
-        assert golden.free_bytes >= packed - workspace
-    del model
-    assert golden.free_bytes >= free - workspace
-
-
-class Tied(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embedding = nn.Embedding(64, 16)
-        self.body = nn.Linear(16, 16)
-        self.head = nn.Linear(16, 64, bias=False)
-        self.other_head = nn.Linear(16, 64)
-        self.head.weight = self.embedding.weight
-        self.other_head.weight = self.embedding.weight
-
-    def forward(self, ids):
-        x = self.body(self.embedding(ids))
-        return self.head(x) + self.other_head(x)
-
-
-def test_tied_weights_are_packed_once(golden):
-    free = golden.free_bytes
-    model = Tied().eval()
-    converted = offload(model, device=golden)
-    assert converted.head.weight is converted.embedding.weight
-    row = max(16, golden.config.bus_bytes)
-    assert free - golden.free_bytes == (64 + 16) * row
-    ids = torch.arange(6)
-    with torch.inference_mode():
-        assert cosine(converted(ids), model(ids)) > 0.99
-        converted.load_state_dict(Tied().state_dict())
-        converted(ids)
-    site, other = converted.head._systolith, converted.other_head._systolith
-    assert site.hold(converted.head.weight) is other.hold(converted.head.weight)
 
 
 def test_shared_module(golden):
@@ -290,148 +156,6 @@ def test_subclass_with_a_forward_of_its_own_stays(golden):
     assert type(converted[0]) is Scaled
 
 
-# what is refused
-
-
-def test_offload_wrong_model(golden):
-    with pytest.raises(TypeError, match=r"^model must be a torch\.nn\.Module, not dict$"):
-        offload({}, device=golden)
-
-
-def test_offload_wrong_device():
-    message = "device must be a Device, not 'rtl': pass what systolith.open_device('rtl') returns"
-    with pytest.raises(TypeError) as error:
-        offload(small_model(), device="rtl")
-    assert str(error.value) == message
-
-
-def test_offload_wrong_nothing(golden):
-    with pytest.raises(
-        ValueError, match=r"^Sequential has nothing to offload: no .*Linear, MultiheadAttention"
-    ):
-        offload(nn.Sequential(nn.ReLU(), nn.LayerNorm(4)), device=golden)
-
-
-def test_offload_wrong_kinds(golden):
-    """What multiplies matrices and stays on the host is told, with the reason."""
-
-    class Scaled(nn.Linear):
-        def forward(self, x):
-            return 2 * super().forward(x)
-
-    model = nn.Sequential(nn.Conv2d(1, 1, 3), Scaled(2, 2), nn.LSTM(2, 2))
-    with pytest.raises(ValueError) as error:
-        offload(model, device=golden)
-    assert str(error.value).endswith(
-        "; 0 is a convolution; 1 is a subclass with a forward of its own; 2 is a recurrence"
-    )
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-def test_offload_wrong_torch_quantized(golden):
-    model = torch.ao.quantization.quantize_dynamic(small_model(), {nn.Linear})
-    with pytest.raises(ValueError, match=r"; 0 is quantized by torch\.ao: convert the float model; 2 is"):
-        offload(model, device=golden)
-
-
-class InjectedError(Exception):
-    pass
-
-
-@pytest.mark.parametrize("inplace", [False, True])
-@pytest.mark.parametrize("fail_at", range(5))
-def test_failure_midway_restores(golden, monkeypatch, inplace, fail_at):
-    """Whichever weight cannot be packed, the model is what it was, and so is the device."""
-    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 24), 1, enable_nested_tensor=False).eval()
-    before = [(name, type(module), set(module.__dict__)) for name, module in model.named_modules()]
-    switches = [module.activation_relu_or_gelu for module in model.layers]
-    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    free = golden.free_bytes
-    packed = []
-
-    def pack(*args, **options):
-        packed.append(args)
-        if len(packed) > fail_at:
-            raise InjectedError
-        return ResidentWeight(*args, **options)
-
-    monkeypatch.setattr("systolith.torch.engine.ResidentWeight", pack)
-    if fail_at < 4:
-        with pytest.raises(InjectedError):
-            offload(model, device=golden, inplace=inplace)
-        packed.clear()
-        assert golden.free_bytes == free
-    else:
-        converted = offload(model, device=golden, inplace=inplace)
-        assert golden.free_bytes < free
-        if inplace:
-            assert type(converted.layers[0].linear1) is OffloadedLinear
-            return
-    assert [(name, type(module), set(module.__dict__)) for name, module in model.named_modules()] == before
-    assert [module.activation_relu_or_gelu for module in model.layers] == switches
-    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
-
-
-def test_offload_wrong_twice(golden):
-    model = offload(small_model(), device=golden)
-    with pytest.raises(ValueError, match=r"^0 is offloaded already$"):
-        offload(model, device=golden)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_offload_wrong_precision(golden, dtype):
-    model = small_model()
-    model[2].to(dtype)
-    with pytest.raises(TypeError) as error:
-        offload(model, device=golden, inplace=True)
-    assert str(error.value) == (
-        f"2.weight must be torch.float32, not {dtype}: convert the model with .float()"
-    )
-    assert type(model[0]) is nn.Linear
-    assert len(golden.idle_workspaces) == 0
-
-
-@pytest.mark.parametrize("name", ["weight", "bias"])
-@pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_offload_wrong_value(golden, name, value):
-    model = small_model()
-    with torch.no_grad():
-        getattr(model[0], name).view(-1)[3] = value
-    with pytest.raises(ValueError, match=rf"^0\.{name} holds NaN or infinity$"):
-        offload(model, device=golden)
-
-
-def test_offload_wrong_meta(golden):
-    with pytest.raises(ValueError, match=r"^0\.weight must be on the CPU, not on meta: "):
-        offload(small_model().to("meta"), device=golden)
-
-
-def test_offload_wrong_inference_tensor(golden):
-    with torch.inference_mode():
-        model = small_model()
-    with pytest.raises(ValueError) as error:
-        offload(model, device=golden, inplace=True)
-    assert str(error.value) == (
-        "the weight of 0 was made under torch.inference_mode(), which hides its changes"
-    )
-    assert type(model[0]) is nn.Linear
-    offload(model, device=golden)
-
-
-def test_offload_under_inference_mode(golden):
-    model = small_model()
-    with torch.inference_mode():
-        converted = offload(model, device=golden)
-    assert not converted[0].weight.is_inference()
-
-
-def test_offload_wrong_size(golden):
-    with pytest.warns(UserWarning, match="zero-element"):
-        model = nn.Linear(0, 3)
-    with pytest.raises(ValueError, match=r"^Linear\.weight has no elements: its shape is \(3, 0\)$"):
-        offload(model, device=golden)
-
-
 @pytest.mark.parametrize("memory_bytes", [1 << 13, 1 << 16, 1 << 19])
 def test_larger_than_device_memory(recorder, memory_bytes):
     """Weights that fit are resident, others are copied with each product; activations may be larger too."""
@@ -444,27 +168,3 @@ def test_larger_than_device_memory(recorder, memory_bytes):
         assert cosine(offloaded(x), model(x)) > 0.99
         recorder.check_with_oracle()
         assert device.trace.macs == 30 * (8 * 100 + 100 * 1000 + 1000 * 40)
-
-
-def test_input_wrong(golden):
-    model = offload(small_model(), device=golden)
-    with pytest.raises(ValueError, match=r"^the input of 0 must have 24 features, not 23$"):
-        model(torch.randn(2, 23))
-    with pytest.raises(TypeError, match=r"^the input of 0 must be torch\.float32, not torch\.float16"):
-        model(torch.randn(2, 24).half())
-    x = torch.randn(2, 24)
-    x[1, 3] = torch.nan
-    with pytest.raises(ValueError, match=r"^the input of 0 holds NaN or infinity and cannot be quantized$"):
-        model(x)
-    with torch.inference_mode():
-        assert model(torch.randn(2, 24)).isfinite().all()
-
-
-def test_closed_device():
-    from systolith import DeviceClosed
-
-    device = open_device("golden", memory_bytes=1 << 20)
-    model = offload(small_model(), device=device)
-    device.close()
-    with pytest.raises(DeviceClosed, match=r"^the golden device is closed$"):
-        model(torch.randn(2, 24))

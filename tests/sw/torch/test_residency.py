@@ -26,8 +26,26 @@ def test_in_part():
         where = residency(offload(model(), device=device))
     assert where.weight_bytes == 8 * 64 * 64 + 64 * 1024
     assert where.resident_bytes == 8 * 64 * 64
+    check_needed(model, where)
+
+
+def check_needed(make, where):
     page = 4096
     enough = -(-where.needed_bytes // page) * page
     for memory_bytes, resident in ((enough, where.weight_bytes), (enough - 2 * page, where.resident_bytes)):
         with open_device("golden", memory_bytes=memory_bytes) as device:
-            assert residency(offload(model(), device=device)).resident_bytes == resident
+            assert residency(offload(make(), device=device)).resident_bytes == resident
+
+
+def test_padded():
+    """Rows are as long as the device's bus at least."""
+
+    def make():
+        return nn.ModuleList(nn.Linear(17, 2000, bias=False) for _ in range(3))
+
+    with open_device("golden", memory_bytes=3 << 16) as device:
+        padded = -(-17 // device.config.bus_bytes) * device.config.bus_bytes
+        where = residency(offload(make(), device=device))
+    assert padded > 17
+    assert where[:2] == (3 * 2000 * padded, 2 * 2000 * padded)
+    check_needed(make, where)
