@@ -303,6 +303,38 @@ def test_interrupted_by_hand(golden):
     assert len(golden.wait()) == 1
 
 
+def test_interrupted_wait(golden):
+    """It does not pass for one after which everything has ended."""
+    descriptor = matmul_descriptor(golden, random(9, 9), random(9, 9))
+    golden.submit([descriptor])
+    for worker in golden.workers:
+        os.kill(worker.pid, signal.SIGSTOP)
+    timer = threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        golden.wait()
+    timer.join()
+    with pytest.raises(DeviceError, match=r"^the pool was interrupted; reset it first$"):
+        golden.wait()
+    golden.reset()
+    assert golden.wait() == []
+
+
+def test_interrupted_before_anything_ran(golden, monkeypatch):
+    """What was submitted is still there to be waited for."""
+    golden.submit([matmul_descriptor(golden, random(9, 9), random(9, 9))])
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("systolith.pool.pool.plan", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            golden.wait()
+    assert [completion.code for completion in golden.wait()] == [Code.OK]
+    assert golden.wait() == []
+
+
 def test_close_and_open_again():
     for _ in range(2):
         pool = open_pool("golden", CONFIG, workers=2, memory_bytes=1 << 20)

@@ -97,12 +97,12 @@ class Pool(Device):
         worker.wait_ready()
 
     def _submit(self, descriptors):
-        if any(worker.busy for worker in self.workers):
-            raise DeviceError("the pool was interrupted; reset it first")
+        self._check_idle()
         self._queued.extend(descriptors)
 
     def _collect(self):
-        queued, self._queued = tuple(self._queued), []
+        self._check_idle()
+        queued = tuple(self._queued)
         if not queued:
             return []
         alive = [worker for worker in self.workers if worker.alive]
@@ -120,10 +120,16 @@ class Pool(Device):
                 times.append(sum(seconds for _, seconds in ended))
                 for index, part in zip(portion.indices, ended, strict=True):
                     parts[index].append(part)
+        # Not before: what is interrupted has not ended.
+        self._queued = []
         self._runs += 1
         # They ran at the same time: what each took is its part of what the longest did.
         scale = max(times) / sum(times) if any(times) else 0.0
         return [(descriptor, *_merge(each, scale)) for descriptor, each in zip(queued, parts, strict=True)]
+
+    def _check_idle(self):
+        if any(worker.busy for worker in self.workers):
+            raise DeviceError("the pool was interrupted; reset it first")
 
     def _parts(self, worker, portion):
         """How every part of a worker's portion ended: a PoolCompletion and seconds."""
