@@ -1,5 +1,7 @@
 """The netlist of a whole board, behind its link."""
 
+from pathlib import Path
+
 from systolith_sim.cache import Cache, default_cache_folder
 from systolith_sim.model import design_key
 
@@ -43,7 +45,9 @@ def board_netlist(setup, *, cache=None, progress=None):
         (folder / DESIGN).write_text(_emit(setup, subject.board.vendor), encoding="utf-8")
 
     store = Cache(cache or default_cache_folder())
-    design = (store.fetch("rtlil", design_key("board", setup), build) / DESIGN).read_text(encoding="utf-8")
+    # The text for people does not tell of everything.
+    key = design_key("board", repr(setup), Path(__file__).read_bytes())
+    design = (store.fetch("rtlil", key, build) / DESIGN).read_text(encoding="utf-8")
     netlist = synthesize(design, board=subject.board, top=TOP, cache=cache, progress=progress)
     return f"{models}\n{netlist}"
 

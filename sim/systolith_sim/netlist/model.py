@@ -1,5 +1,7 @@
 """From a configuration and a part to a running netlist."""
 
+from pathlib import Path
+
 from systolith_sim.cache import Cache, default_cache_folder
 from systolith_sim.model import build_verilog, design_key
 from systolith_sim.simulator import Simulator
@@ -96,5 +98,5 @@ def _emit(vendor, config, *, cache, progress):
         text = rtlil.convert(Accelerator(config, lowering=vendor.lowering), name=TOP, emit_src=False)
         (folder / DESIGN).write_text(text, encoding="utf-8")
 
-    entry = store.fetch("rtlil", design_key(config, vendor.name), build)
+    entry = store.fetch("rtlil", design_key(config, vendor.name, Path(__file__).read_bytes()), build)
     return (entry / DESIGN).read_text(encoding="utf-8")

@@ -16,6 +16,8 @@ __all__ = ["build_board", "build_board_verilog"]
 LIBRARY = "libboard.so"
 HARNESS = Path(__file__).with_name("harness.cpp")
 SDRAM_CHIP = Path(__file__).with_name("sdram_chip.v")
+EMITTING = (SDRAM_CHIP, Path(__file__).with_name("sdram.py"), Path(__file__))
+"""Sources that a board's Verilog depends on, beside those of every design."""
 VERILATOR_FLAGS = [
     *("--cc", "--top-module", "board", "--prefix", "Vboard", "--Mdir", ".", "--make", "json"),
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "--timescale", "1ns/1ns"),
@@ -100,7 +102,8 @@ def _emitted(setup, *, cache):
     def build(folder):
         (folder / "board.v").write_text(_emit(setup), encoding="utf-8")
 
-    key = digest(design_key(setup), SDRAM_CHIP.read_bytes(), Path(__file__).read_bytes())
+    # The text for people does not tell of everything.
+    key = design_key(repr(setup), *(source.read_bytes() for source in EMITTING))
     entry = Cache(cache or default_cache_folder()).fetch("board-verilog", key, build)
     return (entry / "board.v").read_text(encoding="utf-8")
 
