@@ -47,11 +47,12 @@ def verification_facts(verifier, macs):
     dict
     """
     if verifier is None:
-        return {"bit_exact": None, "mismatches": [], "products": 0}
+        return {"bit_exact": None, "mismatches": [], "products": 0, "compared_macs": 0}
     return {
         "bit_exact": verifier.bit_exact and verifier.macs == macs,
         "mismatches": [str(mismatch) for mismatch in verifier.mismatches],
         "products": verifier.checked,
+        "compared_macs": verifier.macs,
     }
 
 
@@ -86,9 +87,11 @@ def print_verdict(data):
     elif data["bit_exact"]:
         results.print(f"[green]all {data['products']:,} results equal the golden arithmetic bit for bit[/]")
     else:
-        results.print("[bold red]not equal to the golden arithmetic:[/]")
+        found = "not equal to" if data["mismatches"] else "not shown to equal"
+        results.print(f"[bold red]{found} the golden arithmetic:[/]")
         for mismatch in data["mismatches"]:
             results.print(f"  {mismatch}", markup=False)
+        results.print(f"  {data['compared_macs']:,} of {data['macs']:,} multiply-accumulates were compared")
 
 
 def _seconds(data):

@@ -186,10 +186,19 @@ def test_run_not_compared(systolith, monkeypatch):
             check(self, label, *operands)
 
     monkeypatch.setattr(Verifier, "check", check_some)
-    result = systolith("run", "minilm", "--target", "golden", "--text", "One.", "--json")
+    arguments = ("run", "minilm", "--target", "golden", "--text", "One.")
+    result = systolith(*arguments, "--json")
     assert result.code == 1
-    assert result.json["bit_exact"] is False
-    assert result.json["products"] == 42
+    data = result.json
+    assert (data["bit_exact"], data["mismatches"], data["products"]) == (False, [], 42)
+    tokens = data["tokens"][0]
+    assert data["macs"] - data["compared_macs"] == 6 * 384 * tokens**2
+    rendered = systolith(*arguments)
+    assert rendered.code == 1
+    assert rendered.out.endswith(
+        "\nnot shown to equal the golden arithmetic:\n"
+        f"  {data['compared_macs']:,} of {data['macs']:,} multiply-accumulates were compared\n"
+    )
 
 
 def test_run_not_bit_exact(systolith, monkeypatch):
