@@ -1,6 +1,7 @@
 """``systolith boards``, ``build`` and ``program``: from a board's name to a board that runs."""
 
 import contextlib
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,9 @@ def build(
     clock: Annotated[
         float | None, typer.Option(min=0.1, max=1000, help="Clock in MHz; the board's unless given.")
     ] = None,
+    baud: Annotated[
+        int | None, typer.Option(min=1, help="Bits per second of the link; the board's unless given.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=64, help="How often to place; the best is kept.")] = 1,
     out: Out = None,
     allow_timing_failure: Annotated[
@@ -45,7 +49,8 @@ def build(
         build_bitstream,
         check_array,
         check_board,
-        fastest_clock,
+        line_baud,
+        made_clock,
         write_project,
     )
 
@@ -54,22 +59,24 @@ def build(
     with _wrong("--array"):
         config = check_array(board, array)
     with _wrong("--clock"):
-        clock_hz = fastest_clock(board, clock)
+        clock_hz = made_clock(board, clock)
+    with _wrong("--clock" if baud is None else "--baud"):
+        baud = line_baud(board, baud, clock_hz=clock_hz)
     folder = out or Path("build") / board
-    with _folder_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not next(facts for facts in board_facts() if facts["board"] == board)["bitstream"]:
-            data = write_project(board, config, folder, clock_hz=clock_hz)
-        else:
-            data = build_bitstream(
-                board,
-                config,
-                folder,
-                clock_hz=clock_hz,
-                seeds=seeds,
-                allow_timing_failure=allow_timing_failure,
-                progress=lambda line: typer.echo(f"{line} …", err=True),
-            )
+    _make_folder(folder)
+    if not next(facts for facts in board_facts() if facts["board"] == board)["bitstream"]:
+        data = write_project(board, config, folder, clock_hz=clock_hz, baud=baud)
+    else:
+        data = build_bitstream(
+            board,
+            config,
+            folder,
+            clock_hz=clock_hz,
+            baud=baud,
+            seeds=seeds,
+            allow_timing_failure=allow_timing_failure,
+            progress=lambda line: typer.echo(f"{line} …", err=True),
+        )
     if data["error"]:
         typer.echo(f"systolith: {data['error']}", err=True)
     elif not data.get("timing_met", True):
@@ -104,10 +111,10 @@ def _wrong(option):
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-@contextlib.contextmanager
-def _folder_errors(folder):
+def _make_folder(folder):
     try:
-        yield
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise typer.BadParameter(
             f"{folder} cannot be written: {error.strerror}", param_hint="--out"

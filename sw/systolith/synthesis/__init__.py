@@ -1,6 +1,6 @@
 """What uses the synthesis: the boards, their bitstreams, and loading them."""
 
-from .bitstream import build_bitstream, fastest_clock, write_project
+from .bitstream import build_bitstream, line_baud, made_clock, write_project
 from .boards import board_facts, check_array, check_board
 from .errors import BuildFailed
 from .program import program_board
@@ -11,7 +11,8 @@ __all__ = [
     "build_bitstream",
     "check_array",
     "check_board",
-    "fastest_clock",
+    "line_baud",
+    "made_clock",
     "program_board",
     "write_project",
 ]

@@ -2,14 +2,16 @@
 
 import dataclasses
 
+from systolith_hw.baud import bit_period
+
 from .boards import load_boards
 from .errors import translated_errors
 
-__all__ = ["build_bitstream", "fastest_clock", "write_project"]
+__all__ = ["build_bitstream", "line_baud", "made_clock", "write_project"]
 
 
-def fastest_clock(name, clock_mhz):
-    """Refuse a clock that a board's PLL cannot make.
+def made_clock(name, clock_mhz):
+    """Refuse a clock that a board's PLL cannot make, or its SDRAM cannot have.
 
     Parameters
     ----------
@@ -25,14 +27,43 @@ def fastest_clock(name, clock_mhz):
     Raises
     ------
     ValueError
-        Names the nearest that it can make.
+        Names the nearest that it can make, or the range.
     """
     board = load_boards().find_board(name)
     wanted = board.clock_hz if clock_mhz is None else clock_mhz * 1e6
-    return round(board.vendor.pll(board.clock_in_hz, wanted).output_hz)
+    clock_hz = round(board.vendor.pll(board.clock_in_hz, wanted).output_hz)
+    if board.sdram is not None:
+        board.sdram.check_clock(clock_hz)
+    return clock_hz
 
 
-def build_bitstream(name, config, folder, *, clock_hz, seeds=1, allow_timing_failure=False, progress=None):
+def line_baud(name, baud, *, clock_hz):
+    """Refuse a baud rate that a board's link cannot have at this clock.
+
+    Parameters
+    ----------
+    name : str
+    baud : int or None
+        None: the board's.
+    clock_hz : int
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        Names the range.
+    """
+    baud = load_boards().find_board(name).baud if baud is None else baud
+    bit_period(clock_hz, baud)
+    return baud
+
+
+def build_bitstream(
+    name, config, folder, *, clock_hz, baud, seeds=1, allow_timing_failure=False, progress=None
+):
     """Make a board's bitstream.
 
     Parameters
@@ -40,7 +71,7 @@ def build_bitstream(name, config, folder, *, clock_hz, seeds=1, allow_timing_fai
     name : str
     config : ArrayConfig
     folder : Path
-    clock_hz : int
+    clock_hz, baud : int
     seeds : int
     allow_timing_failure : bool
     progress : callable or None
@@ -67,30 +98,31 @@ def build_bitstream(name, config, folder, *, clock_hz, seeds=1, allow_timing_fai
                 config,
                 folder,
                 clock_hz=clock_hz,
+                baud=baud,
                 seeds=seeds,
                 allow_timing_failure=allow_timing_failure,
                 progress=progress,
             )
         except boards.TimingError as too_slow:
             made, error = too_slow.build, str(too_slow)
-    return _facts(board, made) | {"error": error}
+    return _facts(board, made) | {"baud": baud, "error": error}
 
 
-def write_project(name, config, folder, *, clock_hz):
-    """Write a project for the vendor's own tool.
+def write_project(name, config, folder, *, clock_hz, baud):
+    """Write a project for the vendor's own tool, into a folder that exists.
 
     Returns
     -------
     dict
     """
     boards = load_boards()
-    folder.mkdir(parents=True, exist_ok=True)
     with translated_errors():
-        made_hz = boards.emit(boards.find_board(name), config, folder, clock_hz=clock_hz)
+        made_hz = boards.emit(boards.find_board(name), config, folder, clock_hz=clock_hz, baud=baud)
     return {
         "board": name,
         "array": str(config),
         "clock_mhz": made_hz / 1e6,
+        "baud": baud,
         "folder": str(folder),
         "files": sorted(path.name for path in folder.iterdir()),
         "bitstream": None,

@@ -20,7 +20,7 @@ def translated_errors():
     TargetUnavailable
         If a tool is missing.
     BuildFailed
-        If a tool refuses its input.
+        If a tool refuses its input, or a file cannot be read or written.
     """
     from systolith_hw.boards.tools import FlowError, MissingToolError
 
@@ -28,5 +28,5 @@ def translated_errors():
         yield
     except MissingToolError as error:
         raise TargetUnavailable(str(error)) from error
-    except FlowError as error:
+    except (FlowError, OSError) as error:
         raise BuildFailed(str(error)) from error

@@ -36,7 +36,13 @@ def program_board(name, folder):
     BuildFailed
         If there is no whole bitstream for the board there, or openFPGALoader fails.
     """
-    board = load_boards().find_board(name)
+    boards = load_boards()
+    board = boards.find_board(name)
+    if board.flow not in boards.FLOWS:
+        raise BuildFailed(
+            f"no bitstream of {name} is made here: systolith build --board {name} writes a project "
+            "for Vivado, which makes the bitstream and loads it"
+        )
     try:
         manifest = Manifest.parse((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
         contents = (folder / manifest.bitstream).read_bytes()
@@ -44,6 +50,8 @@ def program_board(name, folder):
         raise BuildFailed(
             f"{error.filename} does not exist: systolith build --board {name} --out {folder}"
         ) from None
+    except OSError as error:
+        raise BuildFailed(f"{error.filename} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise BuildFailed(f"{folder / MANIFEST_NAME}: {error}") from None
     if manifest.board != name:

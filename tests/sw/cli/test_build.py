@@ -71,10 +71,63 @@ def test_build_too_slow(systolith, pretended, tmp_path):
             ["--board", "icebreaker", "--clock", "31"],
             "Invalid value for --clock: a clock of 31 MHz cannot be made by the PLL; nearest are 30.75 and ",
         ),
+        (
+            ["--board", "ulx3s-85f-sdram", "--clock", "120"],
+            "Invalid value for --clock: the SDRAM's clock must be from 3200000 to 100000000 Hz, not ",
+        ),
+        (
+            ["--board", "ulx3s-25f", "--clock", "3.571428"],
+            "Invalid value for --clock: baud must be from 55 to 892857 with a clock of 3571429 Hz, not ",
+        ),
+        (
+            ["--board", "ulx3s-25f", "--clock", "50", "--baud", "20000000"],
+            "Invalid value for --baud: baud must be from 763 to 12500000 with a clock of 50000000 Hz, not ",
+        ),
+        (
+            ["--board", "arty-a7", "--clock", "100", "--baud", "1500"],
+            "Invalid value for --baud: baud must be from 1526 to 25000000 with a clock of 100000000 Hz, not ",
+        ),
     ],
 )
 def test_build_wrong(fails, tmp_path, arguments, message):
     assert fails("build", *arguments, "--out", tmp_path).startswith(message)
+
+
+@pytest.mark.parametrize("folder", ["file/out", "/proc"])
+def test_build_unwritable(fails, tmp_path, folder):
+    (tmp_path / "file").touch()
+    folder = tmp_path / folder
+    message = fails("build", "--board", "arty-a7", "--array", "2x2", "--out", folder)
+    assert message.startswith(f"Invalid value for --out: {folder} cannot be written: ")
+
+
+def test_build_without_a_file(fails, pretended, monkeypatch, tmp_path):
+    """What is missing elsewhere is not the folder's fault."""
+    missing = tmp_path / "cells.v"
+
+    def synthesize(folder, *, board):
+        missing.read_text()
+
+    monkeypatch.setattr(pretended, "synthesize", synthesize)
+    message = fails(*BUILD, "--out", tmp_path, code=1)
+    assert message == f"[Errno 2] No such file or directory: '{missing}'"
+
+
+def test_build_baud(systolith, pretended, monkeypatch, tmp_path):
+    """The design has the rate that is asked for, and the manifest tells of it."""
+    designs = []
+    synthesize = pretended.synthesize
+
+    def keep(folder, *, board):
+        designs.append((folder / "top.il").read_text())
+        synthesize(folder, board=board)
+
+    monkeypatch.setattr(pretended, "synthesize", keep)
+    for arguments, baud in ([], BOARDS["ulx3s-25f"].baud), (["--baud", "3000000"], 3_000_000):
+        data = systolith(*BUILD, "--seeds", "2", "--out", tmp_path, "--json", *arguments).json
+        assert (data["baud"], data["manifest"]["baud"]) == (baud, baud)
+    usual, fast = designs
+    assert fast != usual
 
 
 def test_build_unfit(fails, pretended, tmp_path):
@@ -92,6 +145,21 @@ def test_build_project(systolith, tmp_path):
     data = systolith("build", "--board", "arty-a7", "--array", "2x2", "--out", tmp_path, "--json").json
     assert data["bitstream"] is None
     assert {"top.v", "top.xdc", "top.tcl"} <= set(data["files"])
+
+
+def test_program_without_bitstream(fails, tmp_path):
+    message = fails("program", "--board", "arty-a7", "--out", tmp_path, code=1)
+    assert message.startswith("no bitstream of arty-a7 is made here: ")
+    assert "Vivado" in message
+
+
+def test_program_unreadable(fails, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    program = ("program", "--board", "ulx3s-25f", "--out")
+    assert fails(*program, file, code=1) == f"{file}/manifest.json cannot be read: Not a directory"
+    (tmp_path / "manifest.json").mkdir()
+    assert fails(*program, tmp_path, code=1) == f"{tmp_path}/manifest.json cannot be read: Is a directory"
 
 
 def test_program(systolith, fails, pretended, monkeypatch, tmp_path):
