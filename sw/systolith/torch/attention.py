@@ -74,6 +74,8 @@ def attention(site, query, key, value, *, scaling, masks=(), softcap=None, sinks
         query,
         key,
         value,
+        *masks,
+        sinks,
     )
 
 

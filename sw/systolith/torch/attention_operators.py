@@ -23,20 +23,23 @@ def scaled_dot_product_attention(
     leading = torch.broadcast_shapes(
         query.shape[:-3], key.shape[:-3], value.shape[:-3], () if attn_mask is None else attn_mask.shape[:-3]
     )
+    heads, key_heads = query.shape[-3:-2], torch.broadcast_shapes(key.shape[-3:-2], value.shape[-3:-2])
+    if not enable_gqa:
+        heads = torch.broadcast_shapes(heads, key_heads)
 
-    def batched(tensor):
+    def batched(tensor, heads):
         """(B, H, L, D), where B are all dimensions before the heads."""
-        tensor = tensor if tensor.dim() > 2 else tensor.unsqueeze(0)
-        return tensor.expand(*leading, *tensor.shape[-3:]).reshape(-1, *tensor.shape[-3:])
+        sizes = *(heads or (1,)), *tensor.shape[-2:]
+        return tensor.expand(*leading, *sizes).reshape(-1, *sizes)
 
     if is_causal:
         attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril_()
-    mask = None if attn_mask is None else batched(attn_mask)
+    mask = None if attn_mask is None else batched(attn_mask, attn_mask.shape[-3:-2])
     result, _ = attention(
         site,
-        batched(query),
-        batched(key),
-        batched(value),
+        batched(query, heads),
+        batched(key, key_heads),
+        batched(value, key_heads),
         scaling=query.shape[-1] ** -0.5 if scale is None else scale,
         masks=(additive_mask(mask),),
         dropout=dropout_p,
@@ -44,7 +47,7 @@ def scaled_dot_product_attention(
     if mask is not None and not is_causal:
         hidden = ~mask if mask.dtype is torch.bool else mask == -torch.inf
         result = result.masked_fill(hidden.all(-1, keepdim=True), 0.0)
-    return result.reshape(*leading, *query.shape[-3:-1], value.shape[-1])
+    return result.reshape(*leading, *heads, query.shape[-2], value.shape[-1])
 
 
 def multi_head_attention_forward(

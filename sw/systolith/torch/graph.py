@@ -211,7 +211,9 @@ class Rewriter:
         offset = matrix.storage_offset() - parameter.storage_offset()
         for flipped, whole in ((False, parameter), (True, parameter.t())):
             if matrix.stride() == whole.stride() and matrix.shape[1] == whole.shape[1]:
-                first = offset // whole.stride(0)
+                first, within_row = divmod(offset, whole.stride(0))
+                if within_row:
+                    continue
                 rows = None if matrix.shape == whole.shape else (first, first + matrix.shape[0])
                 return Weight(source, rows, flipped)
         return None

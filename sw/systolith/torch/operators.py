@@ -79,10 +79,14 @@ def einsum(site, equation, a, b):
     k = [name for name in a_names if name in b_names and name not in output]
     m = [name for name in a_names if name not in b_names]
     n = [name for name in b_names if name not in a_names]
-    size = dict(zip(a_names + b_names, (*a.shape, *b.shape), strict=True))
+    size = {}
+    for name, length in zip(a_names + b_names, (*a.shape, *b.shape), strict=True):
+        # what is 1 in one operand broadcasts
+        size[name] = max(length, size.get(name, 1))
 
     def matrices(tensor, names, rows):
         count, length = len(batch), len(batch) + len(rows)
+        tensor = tensor.expand([size[name] for name in names])
         tensor = tensor.permute([names.index(name) for name in (*batch, *rows, *k)])
         shape = tensor.shape
         return tensor.reshape(*shape[:count], shape[count:length].numel(), shape[length:].numel())

@@ -56,8 +56,8 @@ def _matmul(rewriter, node, label):
     return done or COMPUTED
 
 
-def _check_k(k):
-    if isinstance(k, int) and k == 1:
+def _check_k(*lengths):
+    if all(isinstance(length, int) and length == 1 for length in lengths):
         raise Stay("an outer product: nothing is summed")
 
 
@@ -87,10 +87,13 @@ def _einsum(rewriter, node, label):
     check_operands(*operands)
     (a_names, b_names, output), (a, b) = names, operands
     k = "".join(name for name in a_names if name not in output)
-    _check_k(example(a).shape[a_names.index(k)] if len(k) == 1 else None)
+    lengths = [
+        [example(x).shape[names.index(name)] for name in k] for names, x in ((a_names, a), (b_names, b))
+    ]
+    _check_k(*lengths[0], *lengths[1])
     for (x_names, x), (w_names, w) in (((a_names, a), (b_names, b)), ((b_names, b), (a_names, a))):
         is_linear = x_names.endswith(k) and output == x_names[:-1] + w_names.replace(k, "")
-        if len(k) == 1 and len(w_names) == 2 and is_linear:
+        if len(k) == 1 and len(w_names) == 2 and is_linear and lengths[0] == lengths[1]:
             done = _multiply(rewriter, node, label, x, w, transposed=w_names.startswith(k))
             if done is not None:
                 return done

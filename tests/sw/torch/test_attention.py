@@ -137,6 +137,15 @@ def test_attention_backward_is_refused(golden):
         output.sum().backward()
 
 
+@pytest.mark.parametrize("part", ["masks", "sinks"])
+def test_attention_backward_to_masks_is_refused(golden, part):
+    given = torch.zeros(3, requires_grad=True)
+    options = {"masks": (None, given.view(3, 1, 1))} if part == "masks" else {"sinks": given}
+    output, _ = attention(Site(Engine(golden), "attn"), *operands(), scaling=1.0, **options)
+    with pytest.raises(RuntimeError, match="has no gradient"):
+        output.sum().backward()
+
+
 def test_additive_mask():
     assert additive_mask(None) is None
     mask = torch.tensor([0.0, -1.0])

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from sw.torch.conftest import cosine
-from systolith.torch import Verifier, report
+from sw.torch.compiled import check
+from systolith.torch import report
 from systolith.torch.operators import parse_einsum
-from systolith.torch.weights import ResidentWeight
 from torch import nn
 from torch.nn import functional
 
@@ -30,25 +29,6 @@ class Given(nn.Module):
         return self.function(self, *inputs)
 
 
-def run(function, *inputs, device, verifier=None):
-    """What a compiled function returns, beside what it returns uncompiled."""
-    verifier = verifier or Verifier()
-    options = {"device": device, "verifier": verifier}
-    compiled = torch.compile(function, backend="systolith", options=options, fullgraph=True)
-    with torch.inference_mode():
-        ours, wanted = compiled(*inputs), function(*inputs)
-    assert verifier.bit_exact
-    assert verifier.macs == sum(record.macs for record in device.trace)
-    return ours, wanted
-
-
-def check(function, *inputs, device, verifier=None):
-    ours, wanted = run(function, *inputs, device=device, verifier=verifier)
-    assert ours.shape == wanted.shape
-    assert ours.dtype == wanted.dtype
-    assert cosine(ours, wanted) > 0.99
-
-
 WEIGHTS = {
     "linear": ((8, 24), lambda own, x: functional.linear(x, own.weight, own.bias)),
     "matmul": ((24, 8), lambda own, x: x @ own.weight),
@@ -59,6 +39,10 @@ WEIGHTS = {
     "addmm": ((24, 24), lambda own, x: torch.addmm(own.bias, x[0], own.weight)),
     "rows": ((16, 24), lambda own, x: functional.linear(x, own.weight.chunk(2)[1])),
     "columns": ((24, 16), lambda own, x: x @ own.weight[:, 4:12]),
+    "flattened rows": (
+        (16, 24),
+        lambda own, x: functional.linear(x, own.weight.view(-1)[48:].view(14, 24)),
+    ),
     "split": ((24, 16), lambda own, x: x @ own.weight.split([6, 10], dim=1)[1]),
     "einsum": ((24, 8), lambda own, x: torch.einsum("bik,kn->bin", x, own.weight)),
     "einsum weight first": ((24, 8), lambda own, x: torch.einsum("kn,bik->bin", own.weight, x)),
@@ -75,6 +59,23 @@ def test_resident(golden, recorder, name):
     recorder.check_with_oracle()
     (row,) = report(model).rows
     assert (row.place, row.why) == ("device", "weight packed once")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda weight: weight.view(-1)[5 : 5 + 15 * 24].view(15, 24),
+        lambda weight: weight.flatten()[5 : 5 + 15 * 24].view(15, 24),
+        lambda weight: weight.view(-1)[24:].view(24, 15).t(),
+    ],
+    ids=["view", "flatten", "other rows"],
+)
+def test_not_rows_of_a_parameter(golden, part):
+    """What of a parameter is no range of its rows is a product of two that are computed."""
+    model = Given(lambda own, x: functional.linear(x, part(own.weight)), 16, 24)
+    check(model, torch.randn(2, 5, 24), device=golden)
+    (row,) = report(model).rows
+    assert (row.place, row.why) == ("device", "both operands packed at every call")
 
 
 PRODUCTS = {
@@ -99,6 +100,8 @@ PRODUCTS = {
     "einsum implicit": (lambda a, b: torch.einsum("ij,jk", a, b), (5, 24), (24, 7)),
     "einsum list": (lambda a, b: torch.einsum("ij,jk->ik", [a, b]), (5, 24), (24, 7)),
     "einsum vector": (lambda a, b: torch.einsum("ij,j->i", a, b), (5, 24), (24,)),
+    "einsum broadcast": (lambda a, b: torch.einsum("bij,bjk->bik", a, b), (4, 3, 8), (1, 8, 5)),
+    "einsum broadcast K": (lambda a, b: torch.einsum("bij,bjk->bik", a, b), (1, 3, 1), (4, 8, 5)),
     "einsum scalar": (lambda a, b: torch.einsum("ij,ij->", a, b), (5, 24), (5, 24)),
 }
 
@@ -112,6 +115,17 @@ def test_computed(golden, recorder, name):
         device=golden, verifier=recorder,
     )  # fmt: skip
     recorder.check_with_oracle()
+
+
+@pytest.mark.parametrize("equation", ["bik,kn->bin", "kn,bik->bin"])
+@pytest.mark.parametrize("lengths", [(24, 1), (1, 24)], ids=str)
+def test_einsum_broadcasts_along_k(golden, equation, lengths):
+    def function(own, x):
+        operands = (x, own.weight) if equation[0] == "b" else (own.weight, x)
+        return torch.einsum(equation, *operands)
+
+    x_length, weight_length = lengths
+    check(Given(function, weight_length, 8), torch.randn(2, 5, x_length), device=golden)
 
 
 @pytest.mark.parametrize("options", [{}, {"alpha": 0.5}, {"beta": 2}, {"beta": 0, "alpha": 3}], ids=str)
@@ -133,126 +147,6 @@ def test_empty(golden, shapes):
     with torch.inference_mode():
         assert torch.equal(compiled(*inputs), inputs[0] @ inputs[1] * 2)
     assert len(golden.trace) == 0
-
-
-# attention
-
-
-def attention_inputs(*leading, q_length=5, k_length=7, size=16, heads=None):
-    shape = (*leading, q_length, size)
-    k_shape = (*leading[:-1], heads or leading[-1], k_length, size) if leading else (k_length, size)
-    return torch.randn(shape), torch.randn(k_shape), torch.randn(k_shape)
-
-
-ATTENTION = {
-    "plain": ({}, (2, 4)),
-    "no heads": ({}, ()),
-    "three dimensions": ({}, (4,)),
-    "five dimensions": ({}, (2, 3, 4)),
-    "causal": ({"is_causal": True}, (2, 4)),
-    "scale": ({"scale": 0.7}, (2, 4)),
-    "bool": ({"attn_mask": torch.arange(7) < torch.tensor([[5], [7]])[:, None, None]}, (2, 4)),
-    "additive": ({"attn_mask": torch.linspace(-3, 3, 35).view(5, 7)}, (2, 4)),
-    "a mask per head": ({"attn_mask": torch.linspace(-3, 3, 140).view(4, 5, 7)}, (2, 4)),
-}
-
-
-@pytest.mark.parametrize("name", ATTENTION)
-def test_attention(golden, recorder, name):
-    options, leading = ATTENTION[name]
-    check(
-        lambda q, k, v: functional.scaled_dot_product_attention(q, k, v, **options),
-        *attention_inputs(*leading),
-        device=golden,
-        verifier=recorder,
-    )
-    recorder.check_with_oracle()
-    assert len(recorder.products) == 2
-
-
-def test_attention_grouped(golden):
-    def attend(q, k, v):
-        return functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)
-
-    check(attend, *attention_inputs(2, 4, heads=2), device=golden)
-
-
-@pytest.mark.parametrize("kind", ["bool", "additive"])
-def test_attention_to_nothing(golden, kind):
-    """Queries that may attend to no key give zeros, as in torch."""
-    mask = torch.ones(5, 7, dtype=torch.bool)
-    mask[2] = False
-    if kind == "additive":
-        mask = torch.zeros(5, 7).masked_fill_(~mask, -torch.inf)
-    inputs = attention_inputs(2, 4)
-    ours, wanted = run(
-        lambda q, k, v: functional.scaled_dot_product_attention(q, k, v, attn_mask=mask),
-        *inputs,
-        device=golden,
-    )
-    assert torch.equal(wanted[:, :, 2], torch.zeros(2, 4, 16))
-    assert torch.equal(ours[:, :, 2], wanted[:, :, 2])
-    assert cosine(ours, wanted) > 0.99
-
-
-@pytest.mark.parametrize(
-    ("same", "sizes"),
-    [("all", {}), ("key and value", {}), ("none", {}), ("none", {"kdim": 12, "vdim": 20})],
-    ids=["all", "key and value", "none", "separate"],
-)
-@pytest.mark.parametrize("need_weights", [False, True])
-def test_multihead(golden, recorder, monkeypatch, same, sizes, need_weights):
-    """Weights are packed before anything runs, whichever parts of them are used together."""
-    packed = []
-
-    def pack(*args, **options):
-        packed.append(len(recorder.products))
-        return ResidentWeight(*args, **options)
-
-    monkeypatch.setattr("systolith.torch.engine.ResidentWeight", pack)
-    model = nn.MultiheadAttention(32, 4, **sizes).eval()
-    query = torch.randn(5, 2, 32)
-    key = query if same == "all" else torch.randn(7, 2, sizes.get("kdim", 32))
-    value = torch.randn(7, 2, sizes.get("vdim", 32)) if same == "none" else key
-    compiled = torch.compile(
-        model, backend="systolith", options={"device": golden, "verifier": recorder}, fullgraph=True
-    )
-    with torch.inference_mode():
-        ours = compiled(query, key, value, need_weights=need_weights)
-        wanted = model(query, key, value, need_weights=need_weights)
-    assert cosine(ours[0], wanted[0]) > 0.99
-    assert (ours[1] is None) == (wanted[1] is None)
-    assert ours[1] is None or cosine(ours[1], wanted[1]) > 0.99
-    recorder.check_with_oracle()
-    parts = {"all": 1, "key and value": 2, "none": 3}[same]
-    assert packed == [0] * (1 + parts)
-
-
-@pytest.mark.parametrize(("norm_first", "activation"), [(False, "relu"), (True, "gelu")])
-@pytest.mark.parametrize("mask", ["none", "padding", "causal", "both"])
-@pytest.mark.parametrize("grad", [False, True])
-def test_encoder_layer(golden, recorder, norm_first, activation, mask, grad):
-    """Through the fast path, which is a single operator, and without it."""
-    layer = nn.TransformerEncoderLayer(
-        32, 4, 48, batch_first=True, norm_first=norm_first, activation=activation
-    )
-    model = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval()
-    x = torch.randn(2, 6, 32)
-    masks, kept = {}, torch.ones(2, 6, dtype=torch.bool)
-    if mask in ("padding", "both"):
-        kept[1, 4:] = False
-        masks["src_key_padding_mask"] = ~kept
-    if mask in ("causal", "both"):
-        # told, since torch may not look for itself while it compiles
-        masks |= {"mask": torch.ones(6, 6, dtype=torch.bool).triu(1), "is_causal": True}
-    compiled = torch.compile(
-        model, backend="systolith", options={"device": golden, "verifier": recorder}, fullgraph=True
-    )
-    with torch.set_grad_enabled(grad):
-        ours, wanted = compiled(x, **masks), model(x, **masks)
-    assert cosine(ours[kept], wanted[kept]) > 0.99
-    recorder.check_with_oracle()
-    assert len(recorder.products) == 6
 
 
 # what stays on the host
