@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 from .errors import UnknownTarget
 
-__all__ = ["TARGETS", "CycleSource", "Target", "find_target"]
+__all__ = ["MEMORY_LATENCY_CYCLES", "TARGETS", "CycleSource", "Target", "find_target"]
+
+MEMORY_LATENCY_CYCLES = 40
+"""The simulated memory's unless another is given, known here so that telling it loads no simulator."""
 
 
 class CycleSource(enum.StrEnum):

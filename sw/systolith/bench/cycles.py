@@ -5,13 +5,13 @@ import dataclasses
 from systolith_hw import BLayout, Output
 
 from systolith.memory import round_up
+from systolith.targets import MEMORY_LATENCY_CYCLES
 
 from .gemm import GemmCase
 
-__all__ = ["LATENCY_CYCLES", "SPEED_FLOOR", "TOKENS", "layer_cases", "measure_layer"]
+__all__ = ["SPEED_FLOOR", "TOKENS", "layer_cases", "measure_layer"]
 
 TOKENS = (32, 128)
-LATENCY_CYCLES = 40
 SPEED_FLOOR = 100.0
 """Least that the cycle model is faster than the RTL."""
 
@@ -84,7 +84,7 @@ def measure_layer(config, tokens, *, repeats=5, scale_sim_python=None, progress=
         config,
         descriptors,
         memory_bytes=memory_bytes,
-        latency_cycles=LATENCY_CYCLES,
+        latency_cycles=MEMORY_LATENCY_CYCLES,
         repeats=repeats,
         progress=progress,
     )

@@ -3,9 +3,10 @@
 import dataclasses
 import time
 
-__all__ = ["LATENCY_CYCLES", "LONG", "SHORT", "Work", "measure_simulations", "simulation_floors"]
+from systolith.targets import MEMORY_LATENCY_CYCLES
 
-LATENCY_CYCLES = 40
+__all__ = ["LONG", "SHORT", "Work", "measure_simulations", "simulation_floors"]
+
 HARNESS = ("loops", "stock")
 """Ours: fast enough for the long work, and what the others are compared with."""
 SHORT_RUNS = 10
@@ -76,7 +77,7 @@ def measure_simulations(config, *, names=None, repeats=5, progress=None):
     missing = {name: Peer.missing(name) for name in others}
     installed = [name for name in others if not missing[name]]
     peers = {
-        name: Peer(name, config, latency_cycles=LATENCY_CYCLES, progress=progress)
+        name: Peer(name, config, latency_cycles=MEMORY_LATENCY_CYCLES, progress=progress)
         for name in (*HARNESS, *installed)
     }
     outcomes = {(name, SHORT): [] for name in peers} | {(name, LONG): [] for name in HARNESS}

@@ -14,7 +14,7 @@ from systolith.bench.record import Status, changes, entry, load_record, save_rec
 from systolith.errors import DeviceError
 
 from .options import Json
-from .output import finish, results, table
+from .output import finish, progress, results, table
 
 __all__ = ["bench_all"]
 
@@ -57,7 +57,7 @@ def bench_all(
     for name in names:
         extra = ("--scalesim-python", str(scalesim_python)) if name == "cycles" and scalesim_python else ()
         start = time.monotonic()
-        typer.echo(f"{BENCHES[name].command} …", err=True)
+        progress(BENCHES[name].command)
         kept = entry(BENCHES[name], _call((*BENCHES[name].arguments, *extra)))
         typer.echo(f"{name}: {time.monotonic() - start:.0f} s", err=True)
         changed = changes(name, record.get(name), kept)

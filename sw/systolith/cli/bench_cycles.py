@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from systolith.bench.cycles import LATENCY_CYCLES, TOKENS, layer_cases, measure_layer
+from systolith.bench.cycles import TOKENS, layer_cases, measure_layer
 from systolith.bench.host import host_facts
+from systolith.targets import MEMORY_LATENCY_CYCLES
 
 from .options import Json, parse_array
-from .output import finish, number, results, table
+from .output import finish, number, progress, results, table
 
 __all__ = ["bench_cycles"]
 
@@ -45,23 +46,19 @@ def bench_cycles(
     k = max(case.k for each in lengths for case in layer_cases(each).values())
     configs = dict.fromkeys(parse_array(text, k=k) for text in array or ARRAYS)
     layers = [
-        measure_layer(config, each, repeats=repeats, scale_sim_python=scalesim_python, progress=_progress)
+        measure_layer(config, each, repeats=repeats, scale_sim_python=scalesim_python, progress=progress)
         for config in configs
         for each in lengths
     ]
     data = {
         "host": host_facts(),
-        "latency_cycles": LATENCY_CYCLES,
+        "latency_cycles": MEMORY_LATENCY_CYCLES,
         "repeats": repeats,
         "scale_sim_remedy": None if scalesim_python else SCALE_SIM_REMEDY,
         "layers": layers,
     }
     ok = not any(layer["mismatches"] for layer in layers)
     finish(data, as_json=as_json, ok=ok, render=lambda: _render(data))
-
-
-def _progress(line):
-    typer.echo(f"{line} …", err=True)
 
 
 def _render(data):

@@ -8,14 +8,14 @@ import typer
 from systolith.bench.gemm import QUEUE, gemm_cases, longest_k, run_gemm_case
 from systolith.bench.gemm_groups import PEERS, case_name, gemm_groups
 from systolith.device import open_device
+from systolith.targets import MEMORY_LATENCY_CYCLES
 
 from .options import SEED_MAX, Json, parse_array
-from .output import finish, number, percent, results, table
+from .output import finish, number, percent, progress, results, table
 
 __all__ = ["bench_gemm"]
 
 ARRAYS = ("8x8", "16x16", "32x32")
-LATENCY_CYCLES = 40
 
 
 class Kind(enum.StrEnum):
@@ -40,18 +40,18 @@ def bench_gemm(
 
     kinds = set(kind or Kind)
     configs = dict.fromkeys(parse_array(text, k=longest_k(kinds)) for text in array or ARRAYS)
-    timing = memory_timing(latency_cycles=LATENCY_CYCLES, stall_probability=0.0, seed=0)
+    timing = memory_timing(latency_cycles=MEMORY_LATENCY_CYCLES, stall_probability=0.0, seed=0)
     rows = []
     for config in configs:
         cases = list(gemm_cases(config, kinds=kinds))
-        with open_device("rtl", config, timing=timing, progress=_progress) as device:
+        with open_device("rtl", config, timing=timing, progress=progress) as device:
             for case in cases:
                 row = {"array": str(config)} | run_gemm_case(device, case, seed=seed).as_dict()
                 rows.append(row)
-                _progress(f"{config.rows}x{config.columns} {_name(row)}: {row['ratio']:.3f}")
+                progress(f"{config.rows}x{config.columns} {_name(row)}: {row['ratio']:.3f}")
     missed = [row for row in rows if not row["passed"]]
     data = {
-        "latency_cycles": LATENCY_CYCLES,
+        "latency_cycles": MEMORY_LATENCY_CYCLES,
         "queue": QUEUE,
         "seed": seed,
         "cases": len(rows),
@@ -64,10 +64,6 @@ def bench_gemm(
         "rows": rows,
     }
     finish(data, as_json=as_json, ok=bool(rows) and not missed, render=lambda: _render(data))
-
-
-def _progress(line):
-    typer.echo(f"{line} …", err=True)
 
 
 def _name(row):

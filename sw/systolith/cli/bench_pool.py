@@ -8,7 +8,7 @@ from systolith.bench.host import host_facts
 from systolith.bench.pool import measure_pool
 
 from .options import Json, parse_array
-from .output import finish, number, results, table
+from .output import finish, number, progress, results, table
 
 __all__ = ["bench_pool"]
 
@@ -26,14 +26,10 @@ def bench_pool(
     only a wrong result makes the exit code 1.
     """
     data = {"host": host_facts(), "repeats": repeats} | measure_pool(
-        parse_array(array), workers=workers, repeats=repeats, progress=_progress
+        parse_array(array), workers=workers, repeats=repeats, progress=progress
     )
     wrong = sum(row["mismatches"] for row in data["rows"])
     finish(data, as_json=as_json, ok=not wrong, render=lambda: _render(data, wrong))
-
-
-def _progress(line):
-    typer.echo(f"{line} …", err=True)
 
 
 def _render(data, wrong):

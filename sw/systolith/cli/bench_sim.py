@@ -8,10 +8,11 @@ import typer
 
 from systolith.bench import sim
 from systolith.bench.host import host_facts
-from systolith.bench.sim import LATENCY_CYCLES, measure_simulations, simulation_floors
+from systolith.bench.sim import measure_simulations, simulation_floors
+from systolith.targets import MEMORY_LATENCY_CYCLES
 
 from .options import Json, parse_array
-from .output import finish, number, results, table
+from .output import finish, number, progress, results, table
 
 __all__ = ["bench_sim"]
 
@@ -52,21 +53,17 @@ def bench_sim(
     """
     rows, floors = [], []
     for config in dict.fromkeys(parse_array(text, k=sim.LONG.k) for text in array or ARRAYS):
-        measured = measure_simulations(config, names=simulation, repeats=repeats, progress=_progress)
+        measured = measure_simulations(config, names=simulation, repeats=repeats, progress=progress)
         rows += measured
         floors += [{"array": str(config)} | floor for floor in simulation_floors(config, measured)]
     data = {
         "host": host_facts(),
-        "latency_cycles": LATENCY_CYCLES,
+        "latency_cycles": MEMORY_LATENCY_CYCLES,
         "repeats": repeats,
         "rows": rows,
         "floors": floors,
     }
     finish(data, as_json=as_json, ok=not any(row["mismatches"] for row in rows), render=lambda: _render(data))
-
-
-def _progress(line):
-    typer.echo(f"{line} …", err=True)
 
 
 def _render(data):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import rich.box
 import rich.table
-import typer
 from systolith_hw import ArrayConfig
 
 from systolith.device import open_device
@@ -16,7 +15,7 @@ from systolith.errors import TargetUnavailable
 from systolith.targets import TARGETS
 
 from .options import Json
-from .output import finish, results
+from .output import finish, progress, results
 
 __all__ = ["doctor"]
 
@@ -113,7 +112,7 @@ def _target(name):
     """Whether a target opens, with the smallest array so that a simulation builds in seconds."""
     options = {}
     if TARGETS[name].has_timing:
-        options["progress"] = lambda line: typer.echo(f"{line} …", err=True)
+        options["progress"] = progress
     try:
         open_device(name, ArrayConfig(rows=2, columns=2), **options).close()
     except TargetUnavailable as error:

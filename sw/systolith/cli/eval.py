@@ -26,7 +26,7 @@ from .options import (
     memory_facts,
     open_target,
 )
-from .output import cycle_origin, cycles_by_device, finish, number, results
+from .output import cycle_origin, cycles_by_device, finish, number, progress, results
 
 __all__ = ["evaluate"]
 
@@ -108,12 +108,12 @@ def evaluate(
         target, array, devices=devices, memory_latency=mem_latency, memory_stall=mem_stall, seed=seed
     )
     with device:
-        typer.echo("quantizing and packing the weights …", err=True)
+        progress("quantizing and packing the weights")
         offloaded, layers = _offload(subject.module, device, scheme, calibration_run)
         weights = weight_facts(offloaded)
         device.trace.clear()
         start = time.perf_counter()
-        score = subject.compare(offloaded, lambda line: typer.echo(f"{line} …", err=True))
+        score = subject.compare(offloaded, progress)
         seconds = time.perf_counter() - start
         trace = device.trace
     moved = traffic(trace)
@@ -168,7 +168,7 @@ def _offload(module, device, scheme, calibration_run):
 
     if scheme is SchemeName.DYNAMIC:
         return offload(module, device=device), {"static_layers": 0, "per_token_layers": None}
-    typer.echo("calibrating …", err=True)
+    progress("calibrating")
     calibration = calibrate(module, calibration_run, device=device)
     chosen = calibration.scheme(tolerance=TOLERANCE if scheme is SchemeName.FALLBACK else None)
     per_token = sorted(calibration.errors.keys() - chosen.limits.keys())

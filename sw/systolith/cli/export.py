@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .options import Array, Json, parse_array
-from .output import finish, results
+from .output import finish, progress, results
 
 __all__ = ["export"]
 
@@ -40,9 +40,7 @@ def export(
             raise typer.BadParameter(f"{verilog} is a folder", param_hint="--verilog")
     from systolith.simulated import emit_verilog
 
-    text = emit_verilog(
-        config, lowering=lowering.value, progress=lambda line: typer.echo(f"{line} …", err=True)
-    )
+    text = emit_verilog(config, lowering=lowering.value, progress=progress)
     with _errors_told(verilog):
         _write(verilog, text)
     data = {

@@ -4,6 +4,8 @@ import enum
 
 import typer
 
+from .output import progress
+
 __all__ = ["TITLES", "Model", "load_model", "weight_facts"]
 
 
@@ -35,13 +37,13 @@ def load_model(model):
     typer.BadParameter
         If it, or what it needs, is not installed.
     """
-    typer.echo(f"loading torch and {TITLES[model]} …", err=True)
+    progress(f"loading torch and {TITLES[model]}")
     try:
         from systolith.torch.models import MODELS
         from systolith.torch.threads import use_one_thread
 
         use_one_thread()
-        return MODELS[model.value](progress=lambda line: typer.echo(f"{line} …", err=True))
+        return MODELS[model.value](progress=progress)
     except ModuleNotFoundError as error:
         if error.name in LIBRARIES:
             message = f"{error.name} is not installed: pip install 'systolith[torch,models]'"

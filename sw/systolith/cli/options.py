@@ -7,8 +7,10 @@ from systolith_hw import ArrayConfig
 
 from systolith.device import open_device
 from systolith.pool import open_pool
-from systolith.targets import TARGETS, find_target
+from systolith.targets import MEMORY_LATENCY_CYCLES, TARGETS, find_target
 from systolith.tiling import m_block
+
+from .output import progress
 
 __all__ = [
     "SEED_MAX",
@@ -28,9 +30,6 @@ __all__ = [
 
 SEED_MAX = (1 << 56) - 1
 """Largest seed: that of the simulator's stalls."""
-
-MEMORY_LATENCY_CYCLES = 40
-"""The simulator's default, known here so that help does not load it."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Target = Annotated[
@@ -177,7 +176,7 @@ def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=N
     config = check_options(target, array, memory_latency=memory_latency, memory_stall=memory_stall)
     options = {}
     if find_target(target)[0].has_timing:
-        options["progress"] = lambda line: typer.echo(f"{line} …", err=True)
+        options["progress"] = progress
     if memory_latency is not None or memory_stall is not None:
         from systolith.simulated import memory_timing
 

@@ -15,6 +15,7 @@ __all__ = [
     "number",
     "percent",
     "printable",
+    "progress",
     "results",
     "table",
 ]
@@ -89,6 +90,11 @@ def printable(text):
         else character
         for character in text
     )
+
+
+def progress(line):
+    """Tell on stderr what is begun that may take long."""
+    typer.echo(f"{line} …", err=True)
 
 
 def percent(value):

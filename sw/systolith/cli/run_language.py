@@ -9,7 +9,7 @@ from systolith.records import Trace
 from .gemm_table import gemm_facts, print_gemms, print_verdict, verification_facts
 from .models import weight_facts
 from .options import device_facts
-from .output import finish, number, printable, results
+from .output import finish, number, printable, progress, results
 from .streaming import TextStream
 
 __all__ = ["continue_text"]
@@ -52,7 +52,7 @@ def continue_text(model, prompt, count, *, chat, clock_mhz, open_device, devices
     verifier = Verifier() if verify else None
     with open_device() as device:
         clock_mhz = clock_mhz or _own_clock_mhz(device) or DEFAULT_CLOCK_MHZ
-        typer.echo("quantizing and packing the weights …", err=True)
+        progress("quantizing and packing the weights")
         network = offload(model.network, device=device, verifier=verifier)
         weights = weight_facts(network)
         if not as_json:

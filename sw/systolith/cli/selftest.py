@@ -10,7 +10,7 @@ from systolith.selftest import CHECKS, Effort, Row, Status, selftest
 from systolith.selftest.outcome import failed, not_applicable
 
 from .options import SEED_MAX, Json, Target, TargetArray, open_target
-from .output import finish, printable, results, table
+from .output import finish, printable, progress, results, table
 
 __all__ = ["selftest_command"]
 
@@ -35,7 +35,7 @@ def selftest_command(
     else:
         with device:
             array = str(device.config)
-            rows = selftest(device, effort=effort, progress=lambda name: typer.echo(f"{name} …", err=True))
+            rows = selftest(device, effort=effort, progress=progress)
     data = {
         "target": target,
         "array": array,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .options import ARRAY_HELP, SEED_MAX, Json
-from .output import results
+from .output import progress, results
 
 __all__ = ["simboard"]
 
@@ -93,7 +93,7 @@ def simboard(
                 error_rate=error_rate,
                 seed=seed,
                 ready=ready,
-                progress=lambda line: typer.echo(f"{line} …", err=True),
+                progress=progress,
             )
     finally:
         if link is not None and link.is_symlink():

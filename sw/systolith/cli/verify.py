@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from .options import SEED_MAX, Json, parse_array
-from .output import finish, number, results, table
+from .output import finish, number, progress, results, table
 
 __all__ = ["verify"]
 
@@ -45,7 +45,7 @@ def lowering(
         result = verify_lowering(
             config,
             seeds=range(seed, seed + cases),
-            progress=lambda line: typer.echo(f"{line} …", err=True),
+            progress=progress,
         )
         difference = result.difference
         rows.append(

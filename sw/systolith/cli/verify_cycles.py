@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import SEED_MAX, Json, parse_array
-from .output import finish, number, results, table
+from .output import finish, number, progress, results, table
 
 __all__ = ["cycles"]
 
@@ -41,9 +41,7 @@ def cycles(
     rows, first = [], None
     for index, config in enumerate(configs):
         share = cases // len(configs) + (index < cases % len(configs))
-        charged, mismatches = verify_cycles(
-            config, seed=seed, cases=share, progress=lambda line: typer.echo(f"{line} …", err=True)
-        )
+        charged, mismatches = verify_cycles(config, seed=seed, cases=share, progress=progress)
         rows.append({"array": str(config), "cases": share, "cycles": charged, "mismatches": len(mismatches)})
         if mismatches and first is None:
             first = {"array": str(config), **_facts(mismatches[0])}
