@@ -11,6 +11,8 @@ from systolith.operands import pack_parameters, row_strides
 from systolith.records import add_counters
 from systolith.tiling import m_block
 
+from .epilogue import random_epilogue
+
 __all__ = ["QUEUE", "GemmCase", "GemmResult", "gemm_cases", "longest_k", "run_gemm_case"]
 
 QUEUE = 8
@@ -247,7 +249,7 @@ def run_gemm_case(device, case, *, seed=0):
     shape = case.descriptor(config)
     kn = case.b_layout is BLayout.KN
     b_rows, b_columns = (case.k, case.n) if kn else (case.n, case.k)
-    parameters = _parameters(case, generator)
+    parameters = pack_parameters(case.n, **random_epilogue(generator, k=case.k, n=case.n))
     wanted, buffers, descriptors = [], [], []
 
     def place(rows, columns, stride, dtype):
@@ -301,12 +303,3 @@ def run_gemm_case(device, case, *, seed=0):
         mismatches=mismatches,
         elements=config.rows * config.columns,
     )
-
-
-def _parameters(case, generator):
-    """Such that the results fill int8 and some saturate."""
-    spread = int(128 * 128 * case.k**0.5)
-    multiplier = generator.integers(1, 1 << 16, case.n, np.uint16)
-    shift = np.maximum(0, np.log2(multiplier * (spread / 128.0)).round()).astype(np.uint8)
-    bias = generator.integers(-spread, spread, case.n, np.int32)
-    return pack_parameters(case.n, bias=bias, multiplier=multiplier, shift=shift)

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from systolith.golden import requantize
+from systolith.bench.epilogue import random_epilogue
 from systolith.matmul import matmul
 from systolith.report import total
 
@@ -134,20 +134,19 @@ def random_problem(*, m, k, n, batch, b_layout, out, seed):
     b = generator.integers(-128, 128, (batch, n, k) if b_layout == "nk" else (batch, k, n), np.int8)
     epilogue = {}
     if out == "int8":
-        spread = int(128 * 128 * k**0.5)
-        multiplier = generator.integers(1, 1 << 16, n, np.uint16)
-        shift = np.maximum(0, np.log2(multiplier * (spread / 128.0)).round()).astype(np.uint8)
-        bias = generator.integers(-spread, spread, n, np.int32)
-        epilogue = {"bias": bias, "multiplier": multiplier, "shift": shift}
+        epilogue = random_epilogue(generator, k=k, n=n)
     return Problem(a=a, b=b, epilogue=epilogue)
 
 
 def expected(problem, *, b_layout, relu):
-    """What the device must return, by NumPy: the sums as float64, where they are exact."""
+    """What the device must return, by NumPy alone: the sums as float64, where they are exact."""
     b = problem.b.swapaxes(-1, -2) if b_layout == "nk" else problem.b
     sums = np.matmul(problem.a.astype(np.float64), b.astype(np.float64)).astype(np.int32)
     if problem.epilogue:
-        return requantize(sums, relu=relu, **problem.epilogue)
+        names = ("bias", "multiplier", "shift")
+        bias, multiplier, shift = (problem.epilogue[name].astype(np.int64) for name in names)
+        scaled = (sums + bias) * multiplier + ((1 << shift) >> 1)
+        sums = np.clip(scaled >> shift, -128, 127).astype(np.int8)
     return np.maximum(sums, 0) if relu else sums
 
 

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from sw.oracle import gemm
+from systolith import golden
 from systolith.cli.gemm import expected, random_problem
 from systolith.cli.options import memory_facts
 from systolith_sim.timing import DEFAULT_TIMING
@@ -146,6 +147,17 @@ def test_gemm_mismatch(systolith, monkeypatch):
     rendered = systolith(*arguments)
     assert rendered.code == 1
     assert f"1 of 8 elements differ from NumPy's: element [0, 1, 2] is {first['got']}, not" in rendered.out
+
+
+@pytest.mark.parametrize("function", ["product", "requantize"])
+def test_gemm_checks_golden(systolith, monkeypatch, function):
+    """What golden results are compared with is not the golden arithmetic."""
+    right = getattr(golden, function)
+    monkeypatch.setattr(golden, function, lambda *operands, **options: ~right(*operands, **options))
+    arguments = ("gemm", "-m", 2, "-k", 3, "-n", 4, "--target", "golden", "--out", "int8")
+    result = systolith(*arguments, "--json")
+    assert result.code == 1
+    assert result.json["mismatches"] > 0
 
 
 @pytest.mark.parametrize(("b_layout", "out"), [*itertools.product(["kn", "nk"], ["int32", "int8"])])
