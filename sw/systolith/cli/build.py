@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import Json
-from .output import finish, number, percent, results, table
+from .output import finish, number, percent, progress, results, table
 
 __all__ = ["boards", "build", "program"]
 
@@ -75,7 +75,7 @@ def build(
             baud=baud,
             seeds=seeds,
             allow_timing_failure=allow_timing_failure,
-            progress=lambda line: typer.echo(f"{line} …", err=True),
+            progress=progress,
         )
     if data["error"]:
         typer.echo(f"systolith: {data['error']}", err=True)
