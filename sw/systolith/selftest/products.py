@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from systolith import golden
+from systolith.errors import OutOfDeviceMemory
 from systolith.matmul import matmul
 
 from .outcome import failed, passed
@@ -59,9 +60,32 @@ def check_gemms(device, effort):
 
 
 def check_queue(device, effort):
-    """The same GEMMs back to back, so that the device overlaps them."""
+    """The same GEMMs back to back, so that the device overlaps them; as many at once as memory holds."""
     cases = _cases(device.config, dataclasses.replace(effort, large=False))
-    operands = [case.operands(effort.seed) for case in cases]
+    waiting, at_once = cases, len(cases)
+    queues = 0
+    while waiting:
+        try:
+            outcome = _queue(device, waiting[:at_once], effort.seed)
+        except OutOfDeviceMemory:
+            if at_once == 1:
+                raise
+            at_once = (at_once + 1) // 2
+            continue
+        if outcome is not None:
+            return outcome
+        waiting = waiting[at_once:]
+        queues += 1
+    return passed(
+        f"{len(cases)} GEMMs in {'one queue' if queues == 1 else f'{queues} queues'}",
+        gemms=len(cases),
+        queues=queues,
+    )
+
+
+def _queue(device, cases, seed):
+    """The outcome for the first of these GEMMs that is wrong, or None."""
+    operands = [case.operands(seed) for case in cases]
     with device.queue() as queue:
         pending = [
             queue.matmul(a, b, **case.options, **epilogue)
@@ -71,7 +95,7 @@ def check_queue(device, effort):
         outcome = case.compare(each.result(), golden.gemm(a, b, **case.options, **epilogue))
         if outcome is not None:
             return outcome
-    return passed(f"{len(cases)} GEMMs in one queue", gemms=len(cases))
+    return None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-from systolith.errors import DeviceError
+from systolith.errors import DeviceError, OutOfDeviceMemory
 
 from .bandwidth import check_device_memory, check_host_memory
 from .clock import check_clock
@@ -93,6 +93,8 @@ def selftest(device, *, effort, progress=None):
 def _run(check, device, effort):
     try:
         return check(device, effort)
+    except OutOfDeviceMemory as error:
+        return not_applicable(f"needs more memory: {error}")
     except DeviceError as error:
         return failed(str(error))
 

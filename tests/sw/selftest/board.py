@@ -17,8 +17,8 @@ MEMORY_BYTES = 1 << 15
 class Board(FakeTransport):
     """Nothing is wrong with this one."""
 
-    def __init__(self, *, visible=False):
-        super().__init__(CONFIG, memory_bytes=MEMORY_BYTES, visible=visible)
+    def __init__(self, *, config=CONFIG, memory_bytes=MEMORY_BYTES, visible=False):
+        super().__init__(config, memory_bytes=memory_bytes, visible=visible)
         self.clock_hz = CLOCK_HZ
         self.real_hz = CLOCK_HZ
         self.line_bytes_per_second = 100_000
@@ -229,4 +229,5 @@ class Unplugged(Board):
 
 def open_board(kind=Board, **options):
     """A device over a board of some kind."""
-    return RingDevice("board", CONFIG, kind(**options), ring_slots=16)
+    transport = kind(**options)
+    return RingDevice("board", transport.config, transport, ring_slots=16)

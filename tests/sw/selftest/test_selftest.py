@@ -41,6 +41,32 @@ def test_board_passes():
     np.testing.assert_array_equal(device.transport.store[kept], before[kept])
 
 
+@pytest.mark.parametrize("rows", [2, 4])
+@pytest.mark.parametrize("memory_bytes", [4096, 8192, 16384])
+def test_small_memory_passes(rows, memory_bytes):
+    """What does not fit at once is done bit by bit, and nothing is kept."""
+    device = open_board(config=ArrayConfig(rows=rows, columns=rows), memory_bytes=memory_bytes)
+    free = device.free_bytes
+    for large in (False, True):
+        outcomes = by_name(device, dataclasses.replace(EFFORT, large=large))
+        assert failures(outcomes) == []
+        assert outcomes["queued GEMMs"].status is Status.PASS
+    assert outcomes["queued GEMMs"].figures["queues"] > (memory_bytes == 4096)
+    assert device.free_bytes == free
+
+
+def test_memory_in_use():
+    """What cannot be checked for want of memory is not wrong."""
+    device = open_board()
+    mine = device.allocate(device.largest_free_bytes)
+    outcomes = by_name(device)
+    assert failures(outcomes) == []
+    assert outcomes["queued GEMMs"].status is Status.NOT_APPLICABLE
+    assert outcomes["queued GEMMs"].detail.startswith("needs more memory: out of device memory: ")
+    device.free(mine)
+    assert {outcome.status for outcome in by_name(device).values()} == {Status.PASS}
+
+
 @pytest.mark.parametrize("target", ["golden", "rtl"])
 def test_target_passes(open_shared, target):
     device = open_shared(target, ArrayConfig(rows=4, columns=4))
