@@ -2,7 +2,7 @@
 
 from systolith_hw import ArrayConfig
 
-from .device import Device, open_device
+from .device import Device
 from .errors import (
     BusError,
     ConfigurationMismatch,
@@ -19,6 +19,7 @@ from .errors import (
 )
 from .matmul import matmul
 from .memory import Buffer
+from .opening import open_device
 from .operands import Operand, PackedWeight
 from .pending import Pending
 from .pool import Pool, open_pool

@@ -1,6 +1,6 @@
 """Matrix products of NumPy arrays, run by a device."""
 
-from .device import check_device
+from .opening import check_device
 from .operands import PackedWeight
 from .queue import Queue
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from systolith.device import open_device
 from systolith.golden import product
+from systolith.opening import open_device
 from systolith.pool import open_pool
 from systolith.pool.channel import frame
 

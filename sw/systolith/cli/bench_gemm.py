@@ -7,7 +7,7 @@ import typer
 
 from systolith.bench.gemm import QUEUE, gemm_cases, longest_k, run_gemm_case
 from systolith.bench.gemm_groups import PEERS, case_name, gemm_groups
-from systolith.device import open_device
+from systolith.opening import open_device
 from systolith.targets import MEMORY_LATENCY_CYCLES
 
 from .options import SEED_MAX, Json, parse_array

@@ -10,8 +10,8 @@ import rich.box
 import rich.table
 from systolith_hw import ArrayConfig
 
-from systolith.device import open_device
 from systolith.errors import TargetUnavailable
+from systolith.opening import open_device
 from systolith.targets import TARGETS
 
 from .options import Json

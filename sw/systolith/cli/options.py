@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from systolith_hw import ArrayConfig
 
-from systolith.device import open_device
+from systolith.opening import open_device
 from systolith.pool import open_pool
 from systolith.targets import MEMORY_LATENCY_CYCLES, TARGETS, find_target
 from systolith.tiling import m_block

@@ -6,9 +6,10 @@ import weakref
 
 from systolith_hw import Code, Counters, Reject
 
-from systolith.device import Device, open_device
+from systolith.device import Device
 from systolith.errors import DeviceError
 from systolith.memory import round_up
+from systolith.opening import open_device
 from systolith.records import PoolCompletion, Share, add_counters
 
 from .memory import PAGE_BYTES, create_memory, map_memory

@@ -11,8 +11,8 @@ import threading
 from systolith_hw import Descriptor
 from systolith_hw.descriptor import RECORD_BYTES
 
-from systolith.device import open_device
 from systolith.errors import DeviceError
+from systolith.opening import open_device
 
 from .channel import Channel, frame
 from .memory import map_memory

@@ -6,12 +6,12 @@ import weakref
 from systolith_hw import ArrayConfig
 from torch.utils.weak import TensorWeakRef
 
-from systolith.device import check_device, open_device
+from systolith.opening import check_device, open_device
 
 from .engine import Engine
 from .graph import Rewriter
 from .report import HOST
-from .rules import RULES
+from .rules import find_rule
 from .scheme import PER_TOKEN
 
 __all__ = ["compiled_rows", "systolith"]
@@ -71,7 +71,7 @@ class Session:
     def compile(self, graph_module, example_inputs):
         """The function that computes a graph, its matrix products on the device."""
         rewriter = Rewriter(graph_module, example_inputs, self.engine)
-        rows = rewriter.run(RULES)
+        rows = rewriter.run(find_rule)
         nothing = all(row.place == HOST for row in rows)
         if nothing and (rows or not self._graphs):
             why = ", ".join(f"{row.where} ({row.why})" for row in rows) or "it multiplies no matrices"

@@ -7,7 +7,7 @@ import sys
 import torch
 from torch import nn
 
-from systolith.device import check_device
+from systolith.opening import check_device
 
 from .engine import Engine
 from .replace import check_weights, disable_fast_path, replace, replacements, unreplaced

@@ -7,7 +7,7 @@ import weakref
 from torchao.core.config import AOBaseConfig
 from torchao.quantization import register_quantize_module_handler
 
-from systolith.device import check_device
+from systolith.opening import check_device
 
 from .engine import Engine
 from .offload import offload
