@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -48,10 +49,8 @@ def simboard(
     as_json: Json = False,
 ) -> None:
     """Simulate a board, and offer its serial port until Ctrl-C."""
-    # What a board that was killed left behind leads nowhere.
-    if link is not None and (link.exists() or not link.parent.is_dir()):
-        what = "there is something already" if link.parent.is_dir() else "its folder does not exist"
-        raise typer.BadParameter(f"{link} cannot be made: {what}", param_hint="--link")
+    if link is not None:
+        _check_link(link)
     from systolith.simulated.board import board_setup, serve_board
 
     given = {"memory_bytes": memory and memory * KIB, "baud": baud}
@@ -62,10 +61,11 @@ def simboard(
         raise typer.BadParameter(str(error)) from None
     config = setup.config
 
+    made = contextlib.ExitStack()
+
     def ready(port):
         if link is not None:
-            link.unlink(missing_ok=True)
-            link.symlink_to(port)
+            made.enter_context(_linked(link, port))
         data = {
             "port": port,
             "board": board,
@@ -86,15 +86,45 @@ def simboard(
 
     # Ended by another program as by hand, so that the link goes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt), made:
+        serve_board(
+            setup,
+            error_rate=error_rate,
+            seed=seed,
+            ready=ready,
+            progress=progress,
+        )
+
+
+def _check_link(link):
+    """Refuse, before anything takes long, a link that cannot be made."""
+    if not link.parent.is_dir():
+        raise _no_link(link, "its folder does not exist")
+    if not os.access(link.parent, os.W_OK | os.X_OK):
+        raise _no_link(link, "its folder cannot be written")
+    if link.exists():
+        raise _no_link(link, "there is something already")
+
+
+@contextlib.contextmanager
+def _linked(link, port):
+    """Have a link to a port; at the end it goes, unless it is another's by then."""
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            serve_board(
-                setup,
-                error_rate=error_rate,
-                seed=seed,
-                ready=ready,
-                progress=progress,
-            )
-    finally:
-        if link is not None and link.is_symlink():
+        # What a board that was killed left behind leads nowhere.
+        if link.is_symlink() and not link.exists():
             link.unlink()
+        link.symlink_to(port)
+    except FileExistsError:
+        raise _no_link(link, "there is something already") from None
+    except OSError as error:
+        raise _no_link(link, error.strerror) from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if str(link.readlink()) == port:
+                link.unlink()
+
+
+def _no_link(link, reason):
+    return typer.BadParameter(f"{link} cannot be made: {reason}", param_hint="--link")

@@ -1,5 +1,7 @@
 """systolith simboard; what it serves is tested with the target serial."""
 
+import os
+
 import pytest
 
 
@@ -65,6 +67,50 @@ def test_link_is_there_meanwhile(systolith, monkeypatch, tmp_path):
     assert not link.is_symlink()
 
 
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_link_is_another_s(systolith, monkeypatch, tmp_path, kind):
+    """What someone puts in its place while it is there is left alone."""
+    from systolith.simulated import board
+
+    link = tmp_path / "board"
+
+    def serve(setup, *, ready, **options):
+        ready("/dev/pts/78")
+        link.unlink()
+        if kind == "file":
+            link.touch()
+        else:
+            link.symlink_to("/dev/pts/79")
+
+    monkeypatch.setattr(board, "serve_board", serve)
+    assert systolith("simboard", "--link", link).code == 0
+    assert link.is_file() if kind == "file" else str(link.readlink()) == "/dev/pts/79"
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_link_is_made_meanwhile(fails, monkeypatch, tmp_path, kind):
+    """What someone makes while the board is built stays."""
+    from systolith.simulated import board
+
+    link, other = tmp_path / "board", tmp_path / "other"
+    other.touch()
+
+    def serve(setup, *, ready, **options):
+        if kind == "file":
+            link.write_text("mine")
+        else:
+            link.symlink_to(other)
+        try:
+            ready("/dev/pts/78")
+        finally:
+            assert link.read_text() == ("mine" if kind == "file" else "")
+            link.unlink()
+
+    monkeypatch.setattr(board, "serve_board", serve)
+    message = fails("simboard", "--link", link)
+    assert message == f"Invalid value for --link: {link} cannot be made: there is something already"
+
+
 def test_board(systolith, served):
     pytest.importorskip("amaranth_boards")
     from systolith_hw.boards import find_board
@@ -103,7 +149,7 @@ def test_wrong_options(fails, served, arguments, message):
     assert not served
 
 
-def test_wrong_link(fails, served, tmp_path):
+def test_wrong_link(fails, served, monkeypatch, tmp_path):
     file = tmp_path / "file"
     file.touch()
     assert fails("simboard", "--link", file).endswith(f"{file} cannot be made: there is something already")
@@ -111,7 +157,14 @@ def test_wrong_link(fails, served, tmp_path):
     assert fails("simboard", "--link", missing).endswith(
         f"{missing} cannot be made: its folder does not exist"
     )
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    locked = tmp_path / "board"
+    assert fails("simboard", "--link", locked).endswith(
+        f"{locked} cannot be made: its folder cannot be written"
+    )
     assert not served
+    message = fails("simboard", "--link", "/proc/board")
+    assert message == "Invalid value for --link: /proc/board cannot be made: No such file or directory"
 
 
 def test_boards_not_installed(fails, served, monkeypatch):
