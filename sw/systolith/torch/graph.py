@@ -81,10 +81,6 @@ def is_foreign(function):
     return is_operator and str(function).partition(".")[0] not in ("aten", "prim", "prims")
 
 
-def _foreign(rewriter, node, label):  # noqa: ARG001
-    raise Stay(FOREIGN)
-
-
 def _check_result(node):
     """That a node gives what the device would: torch.autocast makes operators give something else."""
     value = node.meta.get("example_value")
@@ -124,15 +120,15 @@ class Rewriter:
         """Every parameter that the graph uses."""
         return [value for _, value in self._parameters.values() if isinstance(value, nn.Parameter)]
 
-    def run(self, rules):
+    def run(self, find_rule):
         """Rewrite the graph.
 
         Parameters
         ----------
-        rules : dict
-            Function, or name of a method, to what is called with this rewriter, a node and its label:
-            exchanges the node and returns what then runs on the device, or raises :class:`Stay`, or returns
-            None if the node multiplies nothing.
+        find_rule : callable
+            From a function, or the name of a method, to its rule, or to None if it multiplies nothing. A rule
+            is called with this rewriter, a node and its label: it exchanges the node and returns what then
+            runs on the device, or raises :class:`Stay`, or returns None if the node multiplies nothing.
 
         Returns
         -------
@@ -148,7 +144,7 @@ class Rewriter:
             kind = kind.lstrip("_").partition(".")[0]
             transforms += kind.endswith("increment_nesting") - kind.endswith("decrement_nesting")
             self._follow_view(node)
-            rule = rules.get(node.target, _foreign if is_foreign(node.target) else None)
+            rule = find_rule(node.target)
             if rule is None:
                 continue
             label = self._label(node, kind)

@@ -3,14 +3,17 @@
 import operator
 
 import torch
+from torch import fx
+from torch._ops import HigherOrderOperator
 from torch.nn import functional
+from torch.utils.flop_counter import flop_registry
 
 from . import operators
 from .attention_rules import ATTENTION_RULES
-from .graph import Stay
+from .graph import FOREIGN, Stay, is_foreign
 from .nodes import arguments, check_operands, example
 
-__all__ = ["RULES"]
+__all__ = ["find_rule"]
 
 
 COMPUTED = "both operands packed at every call"
@@ -108,15 +111,41 @@ def _stay(why):
     return rule
 
 
+_FOREIGN = _stay(FOREIGN)
 _CONVOLUTION = _stay("a convolution")
 _OTHER = _stay("no operator that is offloaded")
+
+
+def _enclosing(rewriter, node, label):
+    """A node that runs graphs of its own: a checkpoint, a branch, a loop."""
+    if node.target in flop_registry:
+        return _OTHER(rewriter, node, label)
+    called = [argument.target for argument in node.all_input_nodes if argument.op == "get_attr"]
+    enclosed = [operator.attrgetter(name)(rewriter.graph_module) for name in called]
+    if any(isinstance(graph, fx.GraphModule) and _multiplies(graph) for graph in enclosed):
+        raise Stay("its products are in a graph of their own, which is left as it is")
+    return None
+
+
+def _multiplies(graph_module):
+    """Whether a graph, or one within it, multiplies matrices."""
+    graphs = (module.graph for module in graph_module.modules() if isinstance(module, fx.GraphModule))
+    functions = (
+        node.target for graph in graphs for node in graph.nodes if node.op in ("call_function", "call_method")
+    )
+    return any(
+        function in flop_registry or find_rule(function) not in (None, _enclosing) for function in functions
+    )
+
 
 RULES = {
     functional.linear: _linear,
     torch.matmul: _matmul,
+    torch.linalg.matmul: _matmul,
     torch.mm: _matmul,
     torch.bmm: _matmul,
     operator.matmul: _matmul,
+    operator.imatmul: _matmul,
     "matmul": _matmul,
     "mm": _matmul,
     "bmm": _matmul,
@@ -133,15 +162,43 @@ RULES = {
     torch.conv_transpose1d: _CONVOLUTION,
     torch.conv_transpose2d: _CONVOLUTION,
     torch.conv_transpose3d: _CONVOLUTION,
+    torch.conv_tbc: _CONVOLUTION,
     torch.bilinear: _OTHER,
-    torch.tensordot: _OTHER,
     torch.inner: _OTHER,
-    torch.addbmm: _OTHER,
-    torch.chain_matmul: _OTHER,
-    torch.linalg.multi_dot: _OTHER,
+    "inner": _OTHER,
+    torch.matrix_power: _OTHER,
+    torch.linalg.matrix_power: _OTHER,
+    "matrix_power": _OTHER,
     torch.lstm: _OTHER,
     torch.gru: _OTHER,
     torch.rnn_tanh: _OTHER,
     torch.rnn_relu: _OTHER,
 }
 """Function or name of a method to its rule; of those that stay, only what multiplies matrices too."""
+
+MULTIPLYING = ("mm", "mv", "dot", "matmul", "_cell")
+"""Ends of the names that torch gives to functions that multiply matrices, and to no others."""
+
+
+def find_rule(function):
+    """The rule for what a node calls.
+
+    Parameters
+    ----------
+    function : callable or str
+        A function, or the name of a method.
+
+    Returns
+    -------
+    callable or None
+        None if it multiplies nothing.
+    """
+    if function in RULES:
+        return RULES[function]
+    if is_foreign(function):
+        return _FOREIGN
+    if isinstance(function, HigherOrderOperator):
+        return _enclosing
+    packet = getattr(function, "_overloadpacket", function)
+    name = packet if isinstance(packet, str) else packet.__name__
+    return _OTHER if packet in flop_registry or name.strip("_").endswith(MULTIPLYING) else None

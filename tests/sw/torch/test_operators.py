@@ -1,5 +1,7 @@
 """Every operator that a compiled graph exchanges: shapes, options, and what stays on the host."""
 
+import operator
+
 import pytest
 import torch
 from sw.torch.compiled import check
@@ -32,6 +34,8 @@ class Given(nn.Module):
 WEIGHTS = {
     "linear": ((8, 24), lambda own, x: functional.linear(x, own.weight, own.bias)),
     "matmul": ((24, 8), lambda own, x: x @ own.weight),
+    "linalg": ((24, 8), lambda own, x: torch.linalg.matmul(x, own.weight)),
+    "in place": ((24, 24), lambda own, x: operator.imatmul(x, own.weight)),
     "method": ((24, 8), lambda own, x: x.matmul(own.weight)),
     "transposed": ((8, 24), lambda own, x: torch.matmul(x, own.weight.T)),
     "transposed twice": ((24, 8), lambda own, x: x @ own.weight.t().mT),
@@ -147,73 +151,6 @@ def test_empty(golden, shapes):
     with torch.inference_mode():
         assert torch.equal(compiled(*inputs), inputs[0] @ inputs[1] * 2)
     assert len(golden.trace) == 0
-
-
-# what stays on the host
-
-
-@pytest.mark.parametrize(
-    ("function", "shapes", "kind", "why"),
-    [
-        (torch.matmul, [(24,), (24,)], "matmul", "a product of two vectors"),
-        (torch.matmul, [(5, 1), (1, 7)], "matmul", "an outer product: nothing is summed"),
-        (
-            lambda a, b: torch.einsum("ab,bc->abc", a, b),
-            [(5, 6), (6, 7)],
-            "einsum",
-            "'ab,bc->abc' is not one product of two operands",
-        ),
-        (torch.conv1d, [(1, 3, 9), (2, 3, 4)], "conv1d", "a convolution"),
-        (
-            lambda a, b: torch.mm(a, b, out=torch.empty(3, 5)),
-            [(3, 4), (4, 5)],
-            "mm",
-            "the argument out is not known",
-        ),
-        (
-            lambda a, b: torch.mm(a.int(), b.int()),
-            [(3, 4), (4, 5)],
-            "mm",
-            "its result is int32, not float32",
-        ),
-        (torch.tensordot, [(3, 4, 5), (4, 5, 6)], "tensordot", "no operator that is offloaded"),
-        (
-            lambda a, b: torch.bmm(a.double(), b.double()),
-            [(2, 3, 4), (2, 4, 5)],
-            "bmm",
-            "its result is float64, not float32",
-        ),
-    ],
-    ids=["vectors", "outer", "einsum", "convolution", "out", "integers", "other", "double"],
-)
-def test_host(golden, function, shapes, kind, why):
-    class Mixed(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.linear = nn.Linear(4, 4)
-
-        def forward(self, x, *inputs):
-            return self.linear(x), function(*inputs)
-
-    model = Mixed()
-    inputs = [torch.randn(shape) for shape in shapes]
-    compiled = torch.compile(model, backend="systolith", options={"device": golden}, fullgraph=True)
-    with torch.inference_mode():
-        _, ours = compiled(torch.randn(2, 4), *inputs)
-    assert torch.equal(ours, function(*inputs))
-    (row,) = report(compiled).host
-    assert (row.what, row.why) == (kind, why)
-    assert [record.label for record in golden.trace] == ["linear"]
-
-
-def test_autocast(golden):
-    """What torch computes in half precision stays where it is."""
-    model = nn.Linear(8, 4)
-    compiled = torch.compile(model, backend="systolith", options={"device": golden})
-    x = torch.randn(2, 8)
-    why = r"linear \(its result is bfloat16, not float32\)$"
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), pytest.warns(UserWarning, match=why):
-        assert torch.equal(compiled(x), model(x))
 
 
 @pytest.mark.parametrize(
