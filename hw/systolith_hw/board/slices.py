@@ -44,7 +44,6 @@ class BusSlice(wiring.Component):
                 for name in self._manager
                 if name.startswith(channel) and name not in (f"{channel}valid", f"{channel}ready")
             ]
-            names = [name for name in names if channel != "w" or not name.startswith("aw")]
             widths = {name: len(getattr(self, f"s_axi_{name}")) for name in names}
             m.submodules[channel] = part = StreamSlice(sum(widths.values()))
             start = 0

@@ -16,7 +16,7 @@ from systolith_hw.manifest import MANIFEST_NAME, Manifest
 from .design import BoardDesign
 from .fit import check_fit, check_netlist, check_used
 from .flow import FLOWS, NETLIST, PLACED, REPORT
-from .pictures import draw_pictures
+from .pictures import FLOORPLAN, RESOURCES, draw_pictures
 from .report import Report, read_report
 from .tools import FlowError, ToolFailedError
 
@@ -26,6 +26,15 @@ TOP = "top"
 
 FAILED = "failed.log"
 """What a tool said that refused its input."""
+
+KEPT = {
+    NETLIST: NETLIST,
+    PLACED: f"seed{{seed}}.{PLACED}",
+    REPORT: f"seed{{seed}}.{REPORT}",
+    "nextpnr.log": "seed{seed}.log",
+    "synthesis.log": "synthesis.log",
+}
+"""What stays beside the bitstream, and what it is called while it is made."""
 
 
 class TimingError(FlowError):
@@ -55,8 +64,8 @@ class Build:
         The clock that the board runs at.
     seed : int
         The best of those that were placed.
-    seeds : dict of int to float
-        Every seed, and the slowest clock's Fmax in MHz.
+    seeds : dict of int to float or None
+        Every seed, and the slowest clock's Fmax in MHz; None where no place was found.
     report : Report
     seconds : float
         Of everything.
@@ -70,7 +79,7 @@ class Build:
     config: ArrayConfig
     clock_hz: int
     seed: int
-    seeds: dict[int, float]
+    seeds: dict[int, float | None]
     report: Report
     seconds: float
     manifest: Manifest | None
@@ -160,11 +169,12 @@ def build(
     """
     start = time.monotonic()
     tell = progress or (lambda _line: None)
+    numbers = range(first_seed, first_seed + seeds)
     flow = FLOWS[board.flow]
     tools = flow.versions()
     check_fit(board, config)
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in (MANIFEST_NAME, board.name + flow.suffix, FAILED):
+    for stale in (MANIFEST_NAME, board.name + flow.suffix, FAILED, *KEPT, FLOORPLAN, RESOURCES):
         (folder / stale).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
         work = Path(scratch)
@@ -179,7 +189,7 @@ def build(
                 config,
                 work,
                 clock_hz=made_hz,
-                seeds=range(first_seed, first_seed + seeds),
+                seeds=numbers,
                 workers=workers,
                 tell=tell,
             )
@@ -189,41 +199,31 @@ def build(
             config=config,
             clock_hz=made_hz,
             seed=seed,
-            seeds={number: min(report.fmax_mhz.values()) for number, report in reports.items()},
+            seeds={
+                number: min(reports[number].fmax_mhz.values()) if number in reports else None
+                for number in numbers
+            },
             report=reports[seed],
             seconds=time.monotonic() - start,
             manifest=None,
             folder=folder,
         )
-        _keep(work, folder, seed)
-        draw_pictures(
-            folder / PLACED,
-            folder,
-            table={name: (used, best.report.available[name]) for name, used in best.report.used.items()},
-            kinds=flow.resources,
-            title=f"{board.name}, array {config.rows}×{config.columns}",
-        )
-        if best.report.margin < 1 and not allow_timing_failure:
-            raise TimingError(_too_slow(best), best)
-        tell("packing the bitstream")
-        flow.pack(work, name=f"seed{seed}", board=board)
-        bitstream = work / f"seed{seed}{flow.suffix}"
-        manifest = Manifest(
-            board=board.name,
-            array=str(config),
-            config_hash=config.content_hash,
-            memory_bytes=board.memory_bytes,
-            clock_hz=made_hz,
-            baud=baud or board.baud,
-            bitstream=board.name + flow.suffix,
-            sha256=hashlib.sha256(bitstream.read_bytes()).hexdigest(),
-            seed=seed,
-            fmax_mhz=round(best.report.fmax_mhz[best.report.slowest], 3),
-            tools=tools,
-        )
-        (work / MANIFEST_NAME).write_text(str(manifest), encoding="utf-8")
-        bitstream.replace(folder / manifest.bitstream)
-        (work / MANIFEST_NAME).replace(folder / MANIFEST_NAME)
+        for name, source in KEPT.items():
+            shutil.copyfile(work / source.format(seed=seed), folder / name)
+        is_too_slow = best.report.margin < 1 and not allow_timing_failure
+        manifest = None
+        if not is_too_slow:
+            tell("packing the bitstream")
+            manifest = _pack(board, best, work, baud=baud or board.baud, tools=tools)
+    draw_pictures(
+        folder / PLACED,
+        folder,
+        table={name: (used, best.report.available[name]) for name, used in best.report.used.items()},
+        kinds=flow.resources,
+        title=f"{board.name}, array {config.rows}×{config.columns}",
+    )
+    if is_too_slow:
+        raise TimingError(_too_slow(best), best)
     return dataclasses.replace(best, manifest=manifest, seconds=time.monotonic() - start)
 
 
@@ -238,7 +238,7 @@ def _log_kept(folder):
 
 
 def _place_all(board, config, work, *, clock_hz, seeds, workers, tell):
-    """Place every seed; reports by seed."""
+    """Place every seed; reports by seed, of those for which there is a place."""
     flow = FLOWS[board.flow]
 
     def place(seed):
@@ -247,26 +247,41 @@ def _place_all(board, config, work, *, clock_hz, seeds, workers, tell):
             flow.place(work, name=name, board=board, clock_hz=clock_hz, seed=seed)
         except ToolFailedError as error:
             check_used(board, config, flow, error.log)
-            raise
+            return error
         return read_report(work / f"{name}.{REPORT}", resources=flow.resources)
 
     workers = min(workers or len(os.sched_getaffinity(0)), len(seeds))
     tell(f"placing and routing {len(seeds)} time{'s' if len(seeds) > 1 else ''}, {workers} at once")
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        return dict(zip(seeds, pool.map(place, seeds), strict=True))
+        results = dict(zip(seeds, pool.map(place, seeds), strict=True))
+    reports = {seed: result for seed, result in results.items() if not isinstance(result, ToolFailedError)}
+    if not reports:
+        raise results[seeds[0]]
+    return reports
 
 
-def _keep(work, folder, seed):
-    """Move what may be of use beside the bitstream to where it goes."""
-    kept = {
-        NETLIST: NETLIST,
-        f"seed{seed}.{PLACED}": PLACED,
-        f"seed{seed}.{REPORT}": REPORT,
-        f"seed{seed}.log": "nextpnr.log",
-        "synthesis.log": "synthesis.log",
-    }
-    for source, name in kept.items():
-        shutil.copyfile(work / source, folder / name)
+def _pack(board, build, work, *, baud, tools):
+    """Write the bitstream and its manifest, each at once; return the manifest."""
+    flow = FLOWS[board.flow]
+    flow.pack(work, name=f"seed{build.seed}", board=board)
+    bitstream = work / f"seed{build.seed}{flow.suffix}"
+    manifest = Manifest(
+        board=board.name,
+        array=str(build.config),
+        config_hash=build.config.content_hash,
+        memory_bytes=board.memory_bytes,
+        clock_hz=build.clock_hz,
+        baud=baud,
+        bitstream=board.name + flow.suffix,
+        sha256=hashlib.sha256(bitstream.read_bytes()).hexdigest(),
+        seed=build.seed,
+        fmax_mhz=round(build.report.fmax_mhz[build.report.slowest], 3),
+        tools=tools,
+    )
+    (work / MANIFEST_NAME).write_text(str(manifest), encoding="utf-8")
+    bitstream.replace(build.folder / manifest.bitstream)
+    (work / MANIFEST_NAME).replace(build.folder / MANIFEST_NAME)
+    return manifest
 
 
 def _too_slow(build):

@@ -39,7 +39,7 @@ def needs(board, config):
     """
     elements = config.rows * config.columns
     return {
-        "DSP": -(-elements * board.vendor.multipliers // 2),
+        "DSP": -(-elements * board.vendor.multipliers_per_pair // 2),
         "LUT": LUT_BASE
         + LUT_PER_ELEMENT * elements
         + LUT_PER_COLUMN * config.columns
@@ -48,7 +48,10 @@ def needs(board, config):
 
 
 def largest_array(board):
-    """The array of most elements that fits, the squarest among equals, as ``"RxC"``; None if none does."""
+    """By estimate the array of most elements that fits, as ``"RxC"``, or None.
+
+    The squarest among equals.
+    """
     fitting = []
     for rows in SIZES:
         for columns in SIZES:

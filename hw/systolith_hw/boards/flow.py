@@ -134,8 +134,9 @@ class Ecp5Flow(Flow):
         )
 
     def place(self, folder, *, name, board, clock_hz, seed):
+        part = board.platform()
         self.nextpnr.run(
-            *(f"--{board.device}", "--package", "CABGA381", "--speed", "6"),
+            *(f"--{board.device}", "--package", f"CA{part.package}", "--speed", part.speed),
             *("--lpf", self.constraints, "--textcfg", f"{name}.config"),
             *_common(name=name, clock_hz=clock_hz, seed=seed),
             folder=folder,
@@ -178,7 +179,7 @@ class Ice40Flow(Flow):
 
     def place(self, folder, *, name, board, clock_hz, seed):
         self.nextpnr.run(
-            *(f"--{board.device}", "--package", "sg48"),
+            *(f"--{board.device}", "--package", board.platform().package.lower()),
             *("--pcf", self.constraints, "--asc", f"{name}.asc"),
             *_common(name=name, clock_hz=clock_hz, seed=seed),
             folder=folder,

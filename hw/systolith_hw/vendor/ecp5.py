@@ -9,7 +9,7 @@ from systolith_hw.array import SystolicArray
 from systolith_hw.pe import ProcessingElement
 from systolith_hw.requantize import LOW_BITS, Requantizer, RequantizerLanes
 
-from .interface import Pll, Vendor, choose
+from .interface import ClockError, Pll, Vendor, choose
 
 __all__ = ["ECP5", "Ecp5Array", "Ecp5Element", "Ecp5Lanes", "Ecp5Pll", "Ecp5Requantizer", "ecp5_pll"]
 
@@ -20,6 +20,8 @@ DIVIDER_MAX = 128
 MULTIPLIER_BITS = 18
 PHASE_STEPS = 8
 """Of one period of the oscillator."""
+PHASE_MAX = 127
+"""Periods of the oscillator by which an output may be late."""
 
 
 def _multiply(m, name, a, b, *, enable_b=1):
@@ -140,11 +142,21 @@ class Ecp5Pll(Pll):
         lagging : Signal or None
             The same clock, so much later.
         lag_ns : float
+
+        Raises
+        ------
+        ClockError
+            If the later one would begin too late to be counted.
         """
         phase = self.output_divider // 2
         second = {}
         if lagging is not None:
             lag = round(lag_ns * self.vco_hz / 1e9 * PHASE_STEPS)
+            if phase + lag // PHASE_STEPS > PHASE_MAX:
+                raise ClockError(
+                    f"the PLL cannot delay a clock of {self.output_hz / 1e6:g} MHz by {lag_ns:.1f} ns: "
+                    "ask for a faster one"
+                )
             second = {
                 "p_CLKOS_ENABLE": "ENABLED",
                 "p_CLKOS_DIV": self.output_divider,

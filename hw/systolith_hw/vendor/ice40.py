@@ -213,6 +213,6 @@ ICE40UP = Vendor(
     ram=SpramRam,
     pll=ice40_pll,
     pll_at_pad=True,
-    multipliers=1,
+    multipliers_per_pair=1,
 )
 """iCE40 UltraPlus."""

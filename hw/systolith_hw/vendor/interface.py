@@ -32,6 +32,9 @@ class Pll(abc.ABC):
     def instances(self, *, clock_in, clock_out, locked):
         """The cells.
 
+        That of a family of which a board has SDRAM also takes ``lagging``, a Signal for the same clock but
+        later, and ``lag_ns``.
+
         Parameters
         ----------
         clock_in : IOPort or Value
@@ -60,7 +63,7 @@ class Vendor:
         ``pll(input_hz, output_hz)`` returns a :class:`Pll`, or raises :class:`ClockError`.
     pll_at_pad : bool
         The PLL takes the clock from the pad, not from a buffer.
-    multipliers : int
+    multipliers_per_pair : int
         The multipliers of two processing elements, in units of the part's.
     """
 
@@ -69,7 +72,7 @@ class Vendor:
     lowering: Lowering = STOCK
     ram: type = OnChipRam
     pll_at_pad: bool = False
-    multipliers: int = 2
+    multipliers_per_pair: int = 2
 
 
 def choose(candidates, output_hz):

@@ -89,6 +89,27 @@ def test_build_tool_fails(pretended, tmp_path, monkeypatch):
     assert (tmp_path / "failed.log").read_text() == "all that it said"
 
 
+def test_build_seed_without_place(pretended, tmp_path, monkeypatch):
+    """Of several seeds one that finds no place costs nothing; of all, the build."""
+    place = pretended.place
+
+    def refuse(folder, *, seed, **options):
+        if seed in refused:
+            raise ToolFailedError("nextpnr: Unable to find legal placement", f"log of {seed}")
+        place(folder, seed=seed, **options)
+
+    monkeypatch.setattr(pretended, "place", refuse)
+    refused = {1, 3}
+    made = run(tmp_path, seeds=3, workers=1)
+    assert (made.seed, made.seeds) == (2, {1: None, 2: FMAX[2], 3: None})
+    refused = {1, 2, 3}
+    with pytest.raises(ToolFailedError, match=r"^nextpnr: Unable to find legal placement$"):
+        run(tmp_path, seeds=3, workers=1)
+    # Nothing of the one before is left to be taken for this one.
+    assert [path.name for path in tmp_path.iterdir()] == ["failed.log"]
+    assert (tmp_path / "failed.log").read_text() == "log of 1"
+
+
 def test_missing_tool(tmp_path):
     tool = Tool(program="no-such-program", distribution="no-such-distribution")
     for ask in (tool.find, lambda: tool.version, lambda: tool.run(folder=tmp_path, log="log")):

@@ -1,6 +1,7 @@
 """Clocks that the PLLs can make, and those that they cannot."""
 
 import pytest
+from amaranth.hdl import Signal
 from systolith_hw.vendor import ECP5, GENERIC, GW1N9C, GW2A18C, ICE40UP, SERIES7, ClockError
 
 
@@ -55,3 +56,15 @@ def test_impossible():
     )
     with pytest.raises(ClockError, match=r"^a clock of 13 MHz cannot be made by the PLL; nearest is 12 MHz$"):
         GENERIC.pll(12e6, 13e6)
+
+
+def test_lag():
+    """An output may be late by what its counter counts, and no more."""
+    ports = {name: Signal() for name in ("clock_in", "clock_out", "locked", "lagging")}
+    (cell,) = ECP5.pll(25e6, 62.5e6).instances(**ports, lag_ns=13.0)
+    pll = ECP5.pll(25e6, 62.5e6)
+    periods = cell.parameters["CLKOS_CPHASE"] - cell.parameters["CLKOP_CPHASE"]
+    eighths = 8 * periods + cell.parameters["CLKOS_FPHASE"]
+    assert eighths / 8 / pll.vco_hz == pytest.approx(13e-9, abs=0.1e-9)
+    with pytest.raises(ClockError, match=r"^the PLL cannot delay a clock of 5 MHz by 197\.0 ns: ask for a"):
+        ECP5.pll(25e6, 5e6).instances(**ports, lag_ns=197.0)
