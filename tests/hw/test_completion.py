@@ -50,10 +50,10 @@ def expected_record(case):
 
 
 @pytest.mark.parametrize(("idle", "stall"), STALLS)
-@pytest.mark.parametrize("bits", [32, 512])
-def test_sim_random(bits, idle, stall):
+@pytest.mark.parametrize(("bits", "slots"), [(32, 4), (32, 1), (512, 4), (512, 1)])
+def test_sim_random(bits, slots, idle, stall):
     """Records in order, at their ring slots, each with the first fault of its own descriptor."""
-    config = small_config(axi_data_bits=bits)
+    config = small_config(axi_data_bits=bits, descriptor_slots=slots)
     rng = random.Random(bits)
     cases = make_cases(rng, config, 40)
     base, ring_size = 128 * rng.randrange(1 << 25), 3

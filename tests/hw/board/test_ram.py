@@ -11,7 +11,9 @@ from hw.board.managers import Barrier, Burst, Manager, watch_offers
 from hw.streams import STALLS, simulate
 from systolith_hw.axi import axi4_manager_ports
 from systolith_hw.board.arbiter import MemoryArbiter
+from systolith_hw.board.bus_access import Access
 from systolith_hw.board.ram import OnChipRam
+from systolith_hw.board.slices import AccessSlice, BusSlice
 from systolith_hw.vendor.single_port import SinglePortRam
 
 MEMORY_BYTES = 4096
@@ -19,11 +21,22 @@ QUARTER = MEMORY_BYTES // 4
 OKAY, SLVERR, DECERR = 0, 2, 3
 
 
-class SharedRam(wiring.Component):
-    """The memory behind the arbiter; ``bus`` is what lies between."""
+def join(m, manager, manager_prefix, subordinate, subordinate_prefix):
+    """Connect the ports of a bus, by their names without prefix."""
+    for name, member in axi4_manager_ports(prefix="", data_bits=32, address_bits=32).items():
+        ours, theirs = (
+            getattr(manager, manager_prefix + name),
+            getattr(subordinate, subordinate_prefix + name),
+        )
+        m.d.comb += theirs.eq(ours) if member.flow is wiring.Out else ours.eq(theirs)
 
-    def __init__(self, data_bits):
+
+class SharedRam(wiring.Component):
+    """The memory behind the arbiter, with or without registers between; ``bus`` is the arbiter."""
+
+    def __init__(self, data_bits, *, sliced=False):
         self._data_bits = data_bits
+        self._sliced = sliced
         ports = {}
         for prefix in ("s0_axi_", "s1_axi_"):
             members = axi4_manager_ports(prefix=prefix, data_bits=data_bits, address_bits=32)
@@ -33,15 +46,32 @@ class SharedRam(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.bus = self.bus
+        m.submodules.bus = bus = self.bus
         m.submodules.ram = ram = OnChipRam(memory_bytes=MEMORY_BYTES, data_bits=self._data_bits)
-        for name, member in self.signature.members.items():
-            ours, theirs = getattr(self, name), getattr(self.bus, name)
-            m.d.comb += theirs.eq(ours) if member.flow is wiring.In else ours.eq(theirs)
-        for name in axi4_manager_ports(prefix="s_axi_", data_bits=self._data_bits, address_bits=32):
-            ours, theirs = getattr(ram, name), getattr(self.bus, "m" + name.removeprefix("s"))
-            is_input = ram.signature.members[name].flow is wiring.In
-            m.d.comb += ours.eq(theirs) if is_input else theirs.eq(ours)
+        for prefix in ("s0_axi_", "s1_axi_"):
+            join(m, self, prefix, bus, prefix)
+        if self._sliced:
+            m.submodules.slice = part = BusSlice(data_bits=self._data_bits, address_bits=32)
+            join(m, bus, "m_axi_", part, "s_axi_")
+            bus = part
+        join(m, bus, "m_axi_", ram, "s_axi_")
+        return m
+
+
+class SlicedAccessRam(wiring.Component):
+    """The memory with registers round its access."""
+
+    def __init__(self, *, memory_bytes, data_bits):
+        self._ram = OnChipRam(memory_bytes=memory_bytes, data_bits=data_bits)
+        super().__init__(self._ram.signature)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.ram = ram = self._ram
+        m.submodules.slice = part = AccessSlice(Access(data_bits=32, address_bits=len(self.access.address)))
+        join(m, self, "s_axi_", ram, "s_axi_")
+        wiring.connect(m, wiring.flipped(self.access), part.i)
+        wiring.connect(m, part.o, ram.access)
         return m
 
 
@@ -150,7 +180,7 @@ def test_sim_ram(data_bits, idle, stall):
 
 
 @pytest.mark.parametrize(("idle", "stall"), STALLS)
-@pytest.mark.parametrize("ram", [OnChipRam, SinglePortRam])
+@pytest.mark.parametrize("ram", [OnChipRam, SinglePortRam, SlicedAccessRam])
 def test_sim_access(ram, idle, stall):
     """Single words are written and read between the bursts, and what is outside is told of."""
     memory = Memory(32, random.Random(7))
@@ -234,8 +264,8 @@ def test_sim_ram_reads_every_cycle():
 
 
 @pytest.mark.parametrize(("idle", "stall"), STALLS)
-@pytest.mark.parametrize("data_bits", [32, 64])
-def test_sim_shared(data_bits, idle, stall):
+@pytest.mark.parametrize(("data_bits", "sliced"), [(32, False), (64, False), (32, True)])
+def test_sim_shared(data_bits, sliced, idle, stall):
     """Two managers each get the answers to their own bursts, whatever the other does."""
     memory = Memory(data_bits, random.Random(data_bits))
     fill = memory.fill()
@@ -248,7 +278,7 @@ def test_sim_shared(data_bits, idle, stall):
         each.append((writes, reads))
     for each in phases:
         each.append(([], memory.read_all()))
-    dut = SharedRam(data_bits)
+    dut = SharedRam(data_bits, sliced=sliced)
     watched = [(dut, "s0_axi_"), (dut, "s1_axi_"), (dut.bus, "m_axi_")]
     run(dut, ["s0_axi_", "s1_axi_"], phases, idle=idle, stall=stall, watched=watched)
 
