@@ -28,6 +28,7 @@ class Session:
 
     def __init__(self, options):
         self.options = options
+        self._given = dict(options)
         options = dict(options)
         verifier, scheme = options.pop("verifier", None), options.pop("scheme", PER_TOKEN)
         if "device" in options:
@@ -48,6 +49,19 @@ class Session:
             )
         self.engine = Engine(device, verifier, scheme)
         self._graphs = weakref.WeakSet()
+
+    def check_unchanged(self):
+        """Check that the options are what the device was opened with.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.options != self._given:
+            raise ValueError(
+                "options were changed after a model was compiled with them, and torch does not compile it "
+                "again for that: give torch.compile another dict"
+            )
 
     def rows(self, parameters):
         """What became of the graphs that use one of some parameters.
@@ -70,6 +84,7 @@ class Session:
 
     def compile(self, graph_module, example_inputs):
         """The function that computes a graph, its matrix products on the device."""
+        self.check_unchanged()
         rewriter = Rewriter(graph_module, example_inputs, self.engine)
         rows = rewriter.run(find_rule)
         nothing = all(row.place == HOST for row in rows)
@@ -80,7 +95,13 @@ class Session:
         graph_module.systolith_rows = rows
         graph_module.systolith_parameters = [TensorWeakRef(parameter) for parameter in rewriter.parameters]
         self._graphs.add(graph_module)
-        return graph_module.forward
+        forward = graph_module.forward
+
+        def run(*args):
+            self.check_unchanged()
+            return forward(*args)
+
+        return run
 
 
 _sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
@@ -125,6 +146,7 @@ def systolith(graph_module, example_inputs, *, options=None):
         ``"array"``, such as ``"8x32"`` or an :class:`~systolith.ArrayConfig`, with more options of
         :func:`systolith.open_device`: the device is then closed when torch forgets the compiled model.
         ``"verifier"`` and ``"scheme"``: see :func:`~systolith.torch.offload`, whose labels are the same.
+        What is compiled with the same dict shares a device; the dict must not be changed afterwards.
 
     Returns
     -------
@@ -133,7 +155,7 @@ def systolith(graph_module, example_inputs, *, options=None):
     Raises
     ------
     TypeError, ValueError
-        If an option is wrong, or a weight holds NaN or infinity.
+        If an option is wrong or was changed since, or a weight holds NaN or infinity.
     DeviceError
         If the target cannot be opened, or device memory is exhausted.
     """

@@ -1,8 +1,13 @@
-"""A compiled function beside the same one uncompiled."""
+"""Models compiled for a device, and functions beside themselves uncompiled."""
 
 import torch
 from sw.torch.conftest import cosine
 from systolith.torch import Verifier
+
+
+def compile_whole(model, device, **options):
+    """The model compiled without graph breaks."""
+    return torch.compile(model, backend="systolith", options={"device": device, **options}, fullgraph=True)
 
 
 def run(function, *inputs, device, verifier=None):

@@ -47,5 +47,13 @@ def seed():
     torch.manual_seed(7)
 
 
+@pytest.fixture
+def fresh_dynamo():
+    """Nothing is compiled yet, and nothing stays compiled."""
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
 def cosine(a, b):
     return torch.nn.functional.cosine_similarity(a.flatten(), b.flatten(), dim=0).item()

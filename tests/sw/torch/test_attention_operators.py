@@ -8,12 +8,7 @@ from systolith.torch.weights import ResidentWeight
 from torch import nn
 from torch.nn import functional
 
-
-@pytest.fixture(autouse=True)
-def forget():
-    torch._dynamo.reset()
-    yield
-    torch._dynamo.reset()
+pytestmark = pytest.mark.usefixtures("fresh_dynamo")
 
 
 def attention_inputs(*leading, q_length=5, k_length=7, size=16, heads=None):

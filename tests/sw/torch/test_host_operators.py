@@ -11,11 +11,7 @@ from torch.utils.checkpoint import checkpoint
 OTHER = "no operator that is offloaded"
 
 
-@pytest.fixture(autouse=True)
-def forget():
-    torch._dynamo.reset()
-    yield
-    torch._dynamo.reset()
+pytestmark = pytest.mark.usefixtures("fresh_dynamo")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every operator that a compiled graph exchanges: shapes, options, and what stays on the host."""
+"""Every operator that a compiled graph exchanges: shapes and options."""
 
 import operator
 
@@ -10,12 +10,7 @@ from systolith.torch.operators import parse_einsum
 from torch import nn
 from torch.nn import functional
 
-
-@pytest.fixture(autouse=True)
-def forget():
-    torch._dynamo.reset()
-    yield
-    torch._dynamo.reset()
+pytestmark = pytest.mark.usefixtures("fresh_dynamo")
 
 
 class Given(nn.Module):
