@@ -46,6 +46,11 @@ class SimulatedBoard:
     waiting : int
         Bytes that have been sent to it and are not yet on the line.
     leds : int
+
+    Raises
+    ------
+    SimulationError
+        If the model fails as it is switched on.
     """
 
     def __init__(self, library, setup):
@@ -57,6 +62,8 @@ class SimulatedBoard:
             self._call[name] = function
         self._out = ctypes.create_string_buffer(CAPACITY_BYTES)
         self._board = self._call["open"](bit_period(setup.clock_hz, setup.baud))
+        if self._board is None:
+            raise SimulationError(self._call["message"](None).decode())
 
     def __enter__(self):
         return self

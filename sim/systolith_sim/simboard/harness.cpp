@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -99,16 +100,18 @@ class Receiver {
 };
 
 struct Board {
-    explicit Board(uint32_t period) : sender{period}, receiver{period}, byte_cycles{10ull * period >> 8} {
-        top.rst = 1;
-        for (unsigned i = 0; i < RESET_CYCLES; ++i) tick(true);
-        top.rst = 0;
-        tick(true);
-    }
+    explicit Board(uint32_t period) : sender{period}, receiver{period}, byte_cycles{10ull * period >> 8} {}
     ~Board() {
         top.final();
         // The thread must not be left with a context that is about to go.
         Verilated::threadContextp(Verilated::defaultContextp());
+    }
+
+    void switch_on() {
+        top.rst = 1;
+        for (unsigned i = 0; i < RESET_CYCLES; ++i) tick(true);
+        top.rst = 0;
+        tick(true);
     }
 
     // Inputs change while the clock is low.
@@ -147,13 +150,26 @@ struct Board {
     std::string message;
 };
 
+thread_local std::string open_message;
+
 }  // namespace
 
 extern "C" {
 
-Board* board_open(uint32_t period) { return new Board{period}; }
+// Null if the model failed.
+Board* board_open(uint32_t period) {
+    try {
+        auto board = std::make_unique<Board>(period);
+        board->switch_on();
+        return board.release();
+    } catch (const std::exception& error) {
+        open_message = error.what();
+        return nullptr;
+    }
+}
 void board_close(Board* board) { delete board; }
-const char* board_message(const Board* board) { return board->message.c_str(); }
+// Why the board failed; without one, why the last could not be opened.
+const char* board_message(const Board* board) { return (board ? board->message : open_message).c_str(); }
 
 void board_send(Board* board, const uint8_t* bytes, const uint64_t* gaps, uint32_t count) {
     for (uint32_t i = 0; i < count; ++i) board->sender.add(bytes[i], gaps[i]);

@@ -1,4 +1,4 @@
-"""By what a simulated board is found again in the cache."""
+"""A simulated board is built, found again in the cache, and switched on."""
 
 import dataclasses
 from pathlib import Path
@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 from systolith_hw.board.sdram import IS42S16160G
 from systolith_hw.config import ArrayConfig
+from systolith_sim.errors import SimulationError
 from systolith_sim.netlist import board as netlist_board
 from systolith_sim.netlist import build_netlist, find_subject
 from systolith_sim.netlist import model as netlist_model
-from systolith_sim.simboard import BoardSetup, build
+from systolith_sim.simboard import BoardSetup, SimulatedBoard, build
 from systolith_sim.simboard import sdram as simulated_sdram
 
 CONFIG = ArrayConfig(rows=2, columns=2)
 SETUP = BoardSetup(config=CONFIG, sdram=IS42S16160G)
-NETLIST = BoardSetup(config=CONFIG, memory_bytes=4096, part="ecp5")
+ON_CHIP = BoardSetup(config=CONFIG, memory_bytes=4096)
+NETLIST = dataclasses.replace(ON_CHIP, part="ecp5")
 CHANGES = {
     "queue_bytes": {"queue_bytes": 1024},
     "bus_registers": {"bus_registers": False},
@@ -92,3 +94,17 @@ def test_sources_of_a_netlist(change, monkeypatch, tmp_path):
     assert entries() == before
     change(netlist_model)
     assert len(entries()) == len(before) + 1
+
+
+def test_failing_model(tmp_path):
+    """A model that fails as it is switched on says why."""
+    verilog = """
+        module board(input clk, input rst, input rx, output tx, output [1:0] leds);
+          assign tx = 1;
+          assign leds = 0;
+          always @(posedge clk) if (rst) $fatal(1, "broken");
+        endmodule
+        """
+    library = build.build_board_verilog(verilog, cache=tmp_path)
+    with pytest.raises(SimulationError, match=r"^Verilog \$stop"):
+        SimulatedBoard(library, ON_CHIP)
