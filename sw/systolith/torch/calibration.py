@@ -69,6 +69,8 @@ def calibrate(model, run, *, device):
 
     Raises
     ------
+    ValueError
+        If ``run`` does not use the layers, or the second time not the same ones as the first.
     TypeError, ValueError, DeviceError
         As :func:`~systolith.torch.offload`, and what ``run`` raises.
     """
@@ -77,6 +79,7 @@ def calibrate(model, run, *, device):
     run(offloaded)
     observer.measuring = True
     run(offloaded)
+    observer.check()
     errors = {label: (total / count) ** 0.5 for label, (total, count) in observer.sums.items()}
     return Calibration({label: observer.limits[label] for label in errors}, errors)
 
@@ -86,15 +89,30 @@ class _Observer:
 
     def __init__(self):
         self.limits = {}
+        self.measured = set()
         self.sums = {}
         self.measuring = False
+
+    def check(self):
+        """That both runs used the same layers."""
+        if not self.limits:
+            raise ValueError("run used no layer of the model that it was given: have it call the model")
+        different = sorted(self.limits.keys() ^ self.measured)
+        if different:
+            raise ValueError(
+                f"run used {different[0]} in one of its two calls only: have it run the same examples each "
+                "time, which an iterator does not give twice"
+            )
 
     def quantize(self, x, *, label, what):
         quantized = quantize(x, dim=-1, what=what)
         if not self.measuring:
             self.limits[label] = max(self.limits.get(label, 0.0), x.abs().amax().item())
-        elif self.limits[label] >= SMALLEST_SCALE * QUANTIZED_MAX:
-            fixed = quantize_within(x, self.limits[label], what=what)
+            return quantized
+        self.measured.add(label)
+        limit = self.limits.get(label, 0.0)
+        if limit >= SMALLEST_SCALE * QUANTIZED_MAX:
+            fixed = quantize_within(x, limit, what=what)
             wrong = (fixed.values * fixed.scale - x).square_().sum(dim=-1)
             sizes = x.square().sum(dim=-1).clamp_min_(SMALLEST_SCALE)
             total, count = self.sums.get(label, (0.0, 0))

@@ -14,6 +14,7 @@ __all__ = ["report"]
 
 ATTENTION = "both products; softmax on the host"
 OWN = "called by the module itself, where torch.compile may reach it"
+OTHER = "of no module that was converted"
 
 
 def _attends(module):
@@ -46,12 +47,17 @@ def _device(model):
 def _device_macs(rows, records):
     """The rows with what the device's records say; a row of its own for a record that belongs to none."""
     macs = dict.fromkeys((row.where for row in rows if row.place == DEVICE), 0)
+    others = {}
     for record in records:
         name = record.label
         while name not in macs and "." in name:
             name = name.rpartition(".")[0]
-        macs[name] = macs.get(name, 0) + record.macs
-    return [row._replace(macs=macs[row.where]) if row.place == DEVICE else row for row in rows]
+        if name in macs:
+            macs[name] += record.macs
+        else:
+            others[record.label] = others.get(record.label, 0) + record.macs
+    known = [row._replace(macs=macs[row.where]) if row.place == DEVICE else row for row in rows]
+    return known + [Row(label, "product", DEVICE, OTHER, count) for label, count in others.items()]
 
 
 def _host_rows(rows, counts):
@@ -59,7 +65,7 @@ def _host_rows(rows, counts):
 
     What replaced modules do on the host is part of the quantization.
     """
-    replaced = {row.where for row in rows if row.place == DEVICE and row.why != ATTENTION}
+    replaced = {row.where for row in rows if row.place == DEVICE and row.why not in (ATTENTION, OTHER)}
     known = {row.where: row for row in rows if row.place == HOST}
     seen = []
     for (where, kind), macs in counts.items():

@@ -76,6 +76,34 @@ def test_zeros(golden):
     assert "0" not in calibrate(two_layers(), run, device=golden).scheme().limits
 
 
+def test_run_uses_nothing(golden):
+    with pytest.raises(ValueError, match=r"^run used no layer of the model .*: have it call the model$"):
+        calibrate(two_layers(), lambda model: None, device=golden)
+
+
+def test_run_uses_up_an_iterator(golden):
+    batches = iter(examples())
+
+    def run(model):
+        with torch.inference_mode():
+            for batch in batches:
+                model(batch)
+
+    with pytest.raises(ValueError, match=r"^run used 0 in one of its two calls only: have it run the same"):
+        calibrate(two_layers(), run, device=golden)
+
+
+def test_run_uses_another_layer(golden):
+    layers = iter((slice(0, 1), slice(0, 3)))
+
+    def run(model):
+        with torch.inference_mode():
+            model[next(layers)](torch.ones(3, 16))
+
+    with pytest.raises(ValueError, match=r"^run used 2 in one of its two calls only"):
+        calibrate(two_layers(), run, device=golden)
+
+
 def test_offload(golden, recorder):
     """The operands are those of the scale, larger activations clamped."""
     model = two_layers()

@@ -2,10 +2,11 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from sw.torch.zoo import ZOO
-from systolith import open_device
+from systolith import matmul, open_device
 from systolith.torch import Report, Row, offload, report
 from torch import nn
 from torch.nn import functional
@@ -129,6 +130,28 @@ def test_report_counts_what_no_counter_knows(golden):
     assert [(row.what, row.why) for row in report(model).host] == [
         ("twice", "an operator that is not torch's")
     ]
+
+
+def test_report_other_products(golden):
+    """What runs on the device and belongs to no module is told and counted."""
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(8, 8)
+
+        def forward(self, x):
+            for _ in range(2):
+                matmul(np.ones((3, 8), np.int8), np.ones((8, 5), np.int8), device=golden, label="own.product")
+            return self.linear(x)
+
+    with torch.inference_mode():
+        told = report(offload(Own(), device=golden), torch.randn(2, 8))
+    assert told.device == (
+        Row("linear", "Linear", "device", PACKED, 2 * 8 * 8),
+        Row("own.product", "product", "device", "of no module that was converted", 2 * 3 * 8 * 5),
+    )
+    assert told.device_share == 1.0
 
 
 def test_report_own_attention(golden):
