@@ -20,7 +20,7 @@ ROUNDED_BITS = 9
 
 
 class SerialRequantizer(wiring.Component):
-    """Computes what :class:`.requantize.Requantizer` computes, in a tenth of the logic.
+    """Computes what :class:`.requantize.Requantizer` computes, in little logic.
 
     Accumulator and bias are added digit by digit from the lowest, a digit being ``64 ÷ lane_cycles`` bits.
     The sum remains where the accumulator was. Each of its digits, and its sign from then on, is multiplied
