@@ -135,7 +135,7 @@ def _forbidding(mask):
     """The additive mask of nn.MultiheadAttention's masks, whose True means: do not attend."""
     if mask is None or mask.dtype is not torch.bool:
         return mask
-    return torch.zeros(mask.shape).masked_fill_(mask, -torch.inf)
+    return torch.zeros(mask.shape, dtype=torch.float32).masked_fill_(mask, -torch.inf)
 
 
 def _masks(query, key, attn_mask, key_padding_mask, appended):

@@ -63,6 +63,6 @@ def _block(k):
 def _hadamard(n):
     """The symmetric matrix of ±1 with orthogonal rows, for a power of two."""
     if n == 1:
-        return torch.ones(1, 1)
+        return torch.ones(1, 1, dtype=torch.float32, device="cpu")
     half = _hadamard(n // 2)
     return torch.cat([torch.cat([half, half], dim=1), torch.cat([half, -half], dim=1)])

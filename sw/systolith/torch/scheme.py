@@ -90,5 +90,5 @@ def quantize_within(tensor, limit, *, what):
     check_float32(tensor, what)
     if not math.isfinite(tensor.abs().amax().item()):
         raise ValueError(f"{what} holds NaN or infinity and cannot be quantized")
-    scale = torch.full((1,) * tensor.dim(), limit / QUANTIZED_MAX)
+    scale = torch.full((1,) * tensor.dim(), limit / QUANTIZED_MAX, dtype=torch.float32)
     return Quantized((tensor / scale).round_().clamp_(-QUANTIZED_MAX, QUANTIZED_MAX), scale)

@@ -1,13 +1,36 @@
 """What the modules of an offloaded model have in common."""
 
+import functools
+
 import torch
+from torch import nn
 
 from .quantize import check_float32, quantize
 
 __all__ = ["Site", "inference_only", "opaque"]
 
-opaque = torch.compiler.disable(reason="a systolith device computes it")
-"""Decorates what Dynamo must not look into where somebody compiles an offloaded model."""
+
+def opaque(function):
+    """Decorates what a device computes: Dynamo does not look into it, and ``torch.autocast`` is off in it.
+
+    Positional arguments that are half precision for autocast become float32.
+    """
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        if not torch.is_autocast_enabled("cpu"):
+            return function(*args, **kwargs)
+        half = torch.get_autocast_dtype("cpu")
+        args = [argument.float() if _is_computed(argument, half) else argument for argument in args]
+        with torch.autocast("cpu", enabled=False):
+            return function(*args, **kwargs)
+
+    return torch.compiler.disable(call, reason="a systolith device computes it")
+
+
+def _is_computed(argument, dtype):
+    is_tensor = isinstance(argument, torch.Tensor) and not isinstance(argument, nn.Parameter)
+    return is_tensor and argument.dtype is dtype
 
 
 class _InferenceOnly(torch.autograd.Function):

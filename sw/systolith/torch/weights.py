@@ -98,7 +98,8 @@ class ResidentWeight:
         check_float32(weight, what)
         given = int8_weight(weight, what)
         if given is None:
-            values, scale = quantize(rotate_weight(weight), dim=-1, what=what)
+            with torch.autocast("cpu", enabled=False):
+                values, scale = quantize(rotate_weight(weight), dim=-1, what=what)
         else:
             values, scale, _ = given
         values = values.to(torch.int8).numpy()

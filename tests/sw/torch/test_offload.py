@@ -9,9 +9,9 @@ import torch
 from sw.torch.conftest import cosine
 from systolith import open_device
 from systolith.quantize import quantize
-from systolith.torch import offload
+from systolith.torch import Scheme, offload
 from systolith.torch.linear import OffloadedLinear
-from systolith.torch.rotation import rotate_activations, rotate_weight
+from systolith.torch.rotation import _hadamard, rotate_activations, rotate_weight
 from torch import nn
 
 
@@ -128,6 +128,65 @@ def test_deepcopy_of_offloaded(golden):
     duplicate = copy.deepcopy(model)
     with torch.inference_mode():
         assert torch.equal(duplicate(x), model(x))
+
+
+class Autocast(nn.Module):
+    """A product and a convolution on the host, between layers on the device."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.conv = nn.Conv1d(16, 16, 1)
+        self.head = nn.Linear(16, 8)
+
+    def forward(self, x):
+        x = self.attention(x, x, x, need_weights=False)[0]
+        return self.head(self.conv(x.mT).mT)
+
+
+def test_autocast(golden):
+    """Products of the device are what they are without it, whatever the host computes in half precision."""
+    model = Autocast().eval()
+    x = torch.randn(2, 5, 16)
+    seen = []
+    with torch.inference_mode():
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            converted = offload(model, device=golden)
+            converted.head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+            attended = converted.attention(x, x, x)[0]
+            result = converted(x)
+        assert torch.equal(attended, converted.attention(x, x, x)[0])
+        assert seen[0].dtype is torch.bfloat16
+        assert torch.equal(result, converted.head(seen[0].float()))
+        assert cosine(result, model(x)) > 0.99
+
+
+def test_half_model_under_autocast(golden):
+    converted = offload(nn.Linear(8, 8), device=golden).bfloat16()
+    message = r"^the weight of Linear must be torch\.float32, not torch\.bfloat16: convert the model with"
+    with torch.autocast("cpu", dtype=torch.bfloat16), pytest.raises(TypeError, match=message):
+        converted(torch.randn(2, 8))
+
+
+@pytest.mark.parametrize("size", [48, 64])
+def test_default_dtype(golden, size):
+    """Another default dtype changes nothing, then or afterwards."""
+    model = nn.Sequential(nn.Linear(size, 8), nn.MultiheadAttention(8, 2)).eval()
+    x, mask = torch.randn(5, size), torch.ones(5, 5, dtype=torch.bool).triu(1)
+
+    def run(converted):
+        hidden = converted[0](x)
+        return converted[1](hidden, hidden, hidden, attn_mask=mask)[0]
+
+    _hadamard.cache_clear()
+    scheme = Scheme(limits={"0": 1.0})
+    with torch.inference_mode():
+        torch.set_default_dtype(torch.float64)
+        try:
+            result = run(offload(model, device=golden, scheme=scheme))
+        finally:
+            torch.set_default_dtype(torch.float32)
+        assert torch.equal(result, run(offload(model, device=golden, scheme=scheme)))
 
 
 def test_pickle_of_offloaded(golden):
