@@ -4,6 +4,9 @@ from systolith_hw.board.sdram.sequencer import POWER_UP_REFRESHES, Command
 
 NEVER = -(10**9)
 
+RAS_MAX_NS = 100_000
+"""Longest that a row may be open."""
+
 
 class ChipModel:
     """Takes the pins' values cycle by cycle and says what the chip drives.
@@ -90,7 +93,7 @@ class ChipModel:
 
     def _precharge(self, bank, address, pins):
         for each in list(self.open_rows) if address >> 10 & 1 else [bank]:
-            assert self.ns_since(self.activated[each]) >= self.chip.ras_ns, "tRAS"
+            assert self.chip.ras_ns <= self.ns_since(self.activated[each]) <= RAS_MAX_NS, "tRAS"
             assert self.ns_since(self.written.get(each, NEVER)) >= self.chip.wr_ns, "tWR"
             self.open_rows.pop(each, None)
             self.precharged[each] = self.cycle

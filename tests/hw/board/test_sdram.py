@@ -3,7 +3,8 @@ import random
 import re
 
 import pytest
-from hw.board.sdram_chip import ChipModel, attach
+from amaranth.hdl import ResetInserter, Signal
+from hw.board.sdram_chip import RAS_MAX_NS, ChipModel, attach
 from hw.streams import STALLS, simulate, ticks
 from systolith_hw.board.sdram import IS42S16160G, SdramMemory
 from systolith_hw.boards.build import emit
@@ -196,6 +197,42 @@ def test_rules_seeded(name):
     with pytest.raises(AssertionError, match=rule):
         write_rows(SMALL)
     write_rows(slower)
+
+
+@pytest.mark.parametrize("kind", ["idle", "reading", "writing", "powering up"])
+def test_reset(kind):
+    """A chip that is on keeps what it holds: its row is closed in time, and its refreshes go on."""
+    clock_hz = 100_000_000
+    chip = dataclasses.replace(SMALL, power_up_ns=RAS_MAX_NS + 1)
+    reset = Signal()
+    memory = SdramMemory(chip, data_bits=32, clock_hz=clock_hz)
+    bursts = Bursts(memory, data_bits=32, limit_bytes=4096, rng=random.Random(6))
+    channel = {"reading": "ar", "writing": "aw"}.get(kind)
+
+    async def hold_reset(ctx):
+        ctx.set(reset, 1)
+        await ticks(ctx, 256)
+        ctx.set(reset, 0)
+
+    async def bench(ctx):
+        if kind == "powering up":
+            await ticks(ctx, 1000)
+            await hold_reset(ctx)
+        for start in range(0, 4096, 256):
+            assert await bursts.write(ctx, start, 64) == 0
+        for each in range(10):
+            if channel:
+                await handshake(ctx, memory, channel, bursts.rng, 0, **bursts.address(256 * each % 4096, 64))
+            await ticks(ctx, bursts.rng.randrange(60))
+            await hold_reset(ctx)
+            start = bursts.place(4)
+            assert await bursts.write(ctx, start, 4) == 0
+        for start in range(0, 4096, 256):
+            assert await bursts.read(ctx, start, 64) == 0
+
+    model = ChipModel(chip, clock_hz)
+    dut = ResetInserter(reset)(memory)
+    simulate(dut, bench, background=[attach(memory.pins, model)], limit=200_000)
 
 
 @pytest.mark.parametrize("clock_hz", [1_000_000, 133_000_000])

@@ -80,7 +80,8 @@ class Segment(data.StructLayout):
 class SdramSequencer(wiring.Component):
     """Reads and writes segments of rows, a word per cycle while both sides keep up.
 
-    A row stays open until another one is needed or a refresh is due. A refresh interrupts a segment.
+    A row stays open until another one is needed or a refresh is due. A refresh interrupts a segment. A reset
+    leaves alone what the chip holds: the row is closed and what was missed is refreshed before anything else.
 
     Parameters
     ----------
@@ -148,6 +149,8 @@ class SdramSequencer(wiring.Component):
         open_row = Signal(chip.row_bits)
         open_bank = Signal(chip.bank_bits)
         is_hit = Signal()
+        # A chip that is on must not wait for power after a reset: its row may not stay open for so long.
+        is_on = Signal(reset_less=True)
 
         # Cycles until a command may follow: any, a precharge, a write.
         wait = Signal(range(max(wait_cycles.values()) + 1))
@@ -168,7 +171,8 @@ class SdramSequencer(wiring.Component):
 
         with m.FSM():
             with m.State("POWER UP"):
-                m.d.sync += wait.eq(wait_cycles["power_up"])
+                longest = max(wait_cycles[name] for name in ("ras", "rc", "rfc", "wr"))
+                m.d.sync += wait.eq(Mux(is_on, longest, wait_cycles["power_up"]))
                 m.next = "CLOSE ALL"
             with m.State("CLOSE ALL"), m.If(wait == 0):
                 issue(Command.PRECHARGE, then_wait=wait_cycles["rp"], on=ALL_BANKS)
@@ -182,6 +186,7 @@ class SdramSequencer(wiring.Component):
                 # Bursts of one word, in reading and in writing.
                 issue(Command.SET_MODE, then_wait=chip.mode_cycles, on=chip.cas_latency << 4)
                 m.d.comb += bank.eq(0)
+                m.d.sync += is_on.eq(1)
                 m.next = "TAKE"
             with m.State("TAKE"):
                 m.d.comb += self.segments.ready.eq(~busy)
