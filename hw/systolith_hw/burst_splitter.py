@@ -90,4 +90,5 @@ class BurstSplitter(wiring.Component):
         beat_address = self._beat_address(transfer)
         offset = beat_address[: len(transfer.beats)]
         near = beat_address[len(offset) :]
-        return ~near.all() | (transfer.beats <= (1 << len(offset)) - offset)
+        end = offset + transfer.beats
+        return ~(near.all() & end[len(offset)] & end[: len(offset)].any())
