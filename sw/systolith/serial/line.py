@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import select
 import termios
 
 from systolith.errors import LinkError, TargetUnavailable
@@ -81,12 +82,10 @@ class Line:
             If the port is gone.
         """
         with self._errors_told():
-            self._port.timeout = seconds
-            first = self._port.read(1)
-            if not first:
+            # Another timeout would have pyserial set the port up again, with bytes on their way.
+            if not select.select([self._port], [], [], seconds)[0]:
                 return b""
-            waiting = min(self._port.in_waiting, RECEIVE_BYTES)
-            return first + self._port.read(waiting) if waiting else first
+            return self._port.read(RECEIVE_BYTES)
 
     def discard(self):
         """Forget what has arrived and what is not yet sent.
