@@ -108,7 +108,7 @@ def hook_attention(model, engine, undo):
     ----------
     model : Module
     engine : Engine
-    undo : ExitStack
+    undo : Undo
         Receives what restores the model.
     """
     AttentionInterface.register(ATTENTION, attend)
@@ -118,9 +118,9 @@ def hook_attention(model, engine, undo):
         if not isinstance(module, PreTrainedModel) or (outer is not None and name.startswith(outer)):
             continue
         outer = f"{name}." if name else ""
-        undo.callback(module.set_attn_implementation, module.config._attn_implementation)
+        undo.callback(module, PreTrainedModel.set_attn_implementation, module.config._attn_implementation)
         module.set_attn_implementation(ATTENTION)
         for part_name, part in module.named_modules(prefix=name):
             if "_systolith" not in part.__dict__:
                 part._systolith = Site(engine, part_name)
-                undo.callback(part.__delattr__, "_systolith")
+                undo.callback(part, delattr, "_systolith")

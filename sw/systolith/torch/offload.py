@@ -1,6 +1,5 @@
 """From a float model to one whose matrix products run on the device."""
 
-import contextlib
 import copy
 import sys
 
@@ -12,8 +11,9 @@ from systolith.opening import check_device
 from .engine import Engine
 from .replace import check_weights, disable_fast_path, replace, replacements, unreplaced
 from .scheme import PER_TOKEN
+from .undo import Undo
 
-__all__ = ["offload", "repack"]
+__all__ = ["convert", "offload", "repack"]
 
 
 def offload(model, *, device, inplace=False, verifier=None, scheme=PER_TOKEN):
@@ -63,17 +63,55 @@ def offload(model, *, device, inplace=False, verifier=None, scheme=PER_TOKEN):
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
     check_device(device)
+    if not inplace:
+        with torch.inference_mode(False):
+            model = copy.deepcopy(model)
+    with Undo() as undo:
+        convert(model, engine=Engine(device, verifier, scheme), undo=undo)
+    return model
+
+
+def convert(model, *, engine, undo):
+    """Convert a model in place, but for what was converted for the same engine before.
+
+    Parameters
+    ----------
+    model : Module
+    engine : Engine
+    undo : Undo
+        Receives what restores the model.
+
+    Raises
+    ------
+    TypeError, ValueError, DeviceError
+        As :func:`offload`.
+    """
+    found = _find(model, engine)
+    for module in model.modules():
+        disable_fast_path(module, undo)
+    for name, module in found:
+        replace(module, replacements()[type(module)], engine=engine, label=name, undo=undo)
+    if "transformers" in sys.modules:
+        from .huggingface import hook_attention
+
+        hook_attention(model, engine, undo)
+
+
+def _find(model, engine):
+    """Name and module of all that is to be replaced, weights checked; see :func:`convert`."""
     classes = replacements()
-    offloaded = tuple(classes.values())
-    replaced = []
+    found = []
+    converted = False
     for name, module in model.named_modules():
         name = name or type(module).__name__
-        if isinstance(module, offloaded):
-            raise ValueError(f"{name} is offloaded already")
-        if type(module) in classes:
+        if isinstance(module, tuple(classes.values())):
+            if module._systolith.engine is not engine:
+                raise ValueError(f"{name} is offloaded already")
+            converted = True
+        elif type(module) in classes:
             check_weights(module, name)
-            replaced.append(name)
-    if not replaced:
+            found.append((name, module))
+    if not found and not converted:
         kinds = ", ".join(sorted(kind.__name__ for kind in classes))
         kept = "".join(
             f"; {name or 'it'} is {why}"
@@ -81,23 +119,7 @@ def offload(model, *, device, inplace=False, verifier=None, scheme=PER_TOKEN):
             if (why := unreplaced(module)) is not None
         )
         raise ValueError(f"{type(model).__name__} has nothing to offload: no {kinds}{kept}")
-    if not inplace:
-        with torch.inference_mode(False):
-            model = copy.deepcopy(model)
-    engine = Engine(device, verifier, scheme)
-    with contextlib.ExitStack() as undo:
-        for name, module in list(model.named_modules()):
-            cls = classes.get(type(module))
-            if cls is None:
-                disable_fast_path(module, undo)
-            else:
-                replace(module, cls, engine=engine, label=name or type(module).__name__, undo=undo)
-        if "transformers" in sys.modules:
-            from .huggingface import hook_attention
-
-            hook_attention(model, engine, undo)
-        undo.pop_all()
-    return model
+    return found
 
 
 def repack(model):

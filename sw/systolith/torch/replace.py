@@ -11,7 +11,7 @@ from .prequantized import int8_weight
 from .quantize import check_float32
 from .site import Site
 
-__all__ = ["check_weights", "disable_fast_path", "replace", "replacements", "restore", "unreplaced"]
+__all__ = ["check_weights", "disable_fast_path", "replace", "replacements", "unreplaced"]
 
 PARTS = {
     "weight": None,
@@ -87,7 +87,7 @@ def replace(module, cls, *, engine, label, undo):
     engine : Engine
     label : str
         Names its products in the records.
-    undo : ExitStack
+    undo : Undo
         Receives what restores the module.
     """
     site = Site(engine, label)
@@ -95,13 +95,12 @@ def replace(module, cls, *, engine, label, undo):
         weight = getattr(module, weight_name, None)
         if weight is not None:
             site.hold(weight, transposed=cls.transposed, part=part)
-    undo.callback(restore, module, type(module))
+    undo.callback(module, _restore, type(module))
     module._systolith = site
     module.__class__ = cls
 
 
-def restore(module, cls):
-    """Make an offloaded module what it was, of class ``cls``."""
+def _restore(module, cls):
     module.__class__ = cls
     del module._systolith
 
@@ -114,5 +113,5 @@ def disable_fast_path(module, undo):
         switch = "use_nested_tensor"
     else:
         return
-    undo.callback(setattr, module, switch, getattr(module, switch))
+    undo.callback(module, setattr, switch, getattr(module, switch))
     setattr(module, switch, False)

@@ -1,8 +1,6 @@
 """``torchao.quantization.quantize_(model, SystolithConfig(device=device))``."""
 
-import contextlib
 import dataclasses
-import weakref
 
 from torchao.core.config import AOBaseConfig
 from torchao.quantization import register_quantize_module_handler
@@ -10,8 +8,9 @@ from torchao.quantization import register_quantize_module_handler
 from systolith.opening import check_device
 
 from .engine import Engine
-from .offload import offload
-from .replace import check_weights, replace, replacements, restore
+from .offload import convert
+from .replace import check_weights, replace, replacements
+from .undo import Undo
 from .verify import Verifier
 
 __all__ = ["SystolithConfig"]
@@ -28,7 +27,7 @@ class SystolithConfig(AOBaseConfig):
     converts every ``nn.Linear``, in place, as :func:`~systolith.torch.offload` does. With
     ``filter_fn=lambda module, name: not name`` it is handed the whole model and converts attention, too.
     Layers that torchao has quantized to int8 keep their integers. A config is for one model: if a layer
-    cannot be converted, every layer that was converted with it before is as it was.
+    cannot be converted, everything that was converted with it before is as it was.
 
     Parameters
     ----------
@@ -49,35 +48,26 @@ class SystolithConfig(AOBaseConfig):
     def __post_init__(self):
         check_device(self.device)
         self._engine = Engine(self.device, self.verifier)
-        self._converted = []
+        self._undo = Undo()
+        self._layers = 0
 
     def convert(self, module):
         """Convert a module: itself, or everything in it if it is of a kind that is not replaced."""
         site = module.__dict__.get("_systolith")
         if site is not None and site.engine is self._engine:
             return module
-        with contextlib.ExitStack() as undo:
-            undo.callback(self._restore)
+        with self._undo as undo:
             cls = replacements().get(type(module))
             if cls is None:
-                offload(module, device=self.device, inplace=True, verifier=self.verifier)
+                convert(module, engine=self._engine, undo=undo)
             else:
-                kind = type(module)
-                label = f"{kind.__name__}.{len(self._converted)}"
+                label = f"{type(module).__name__}.{self._layers}"
                 check_weights(module, label)
                 replace(module, cls, engine=self._engine, label=label, undo=undo)
                 hook = module.register_forward_pre_hook(_keep_from_fast_path)
-                self._converted.append((weakref.ref(module), kind, hook))
-            undo.pop_all()
+                undo.callback(module, _unhook, hook)
+                self._layers += 1
         return module
-
-    def _restore(self):
-        while self._converted:
-            reference, kind, hook = self._converted.pop()
-            module = reference()
-            if module is not None:
-                hook.remove()
-                restore(module, kind)
 
 
 def _keep_from_fast_path(module, inputs):
@@ -86,6 +76,10 @@ def _keep_from_fast_path(module, inputs):
     That there is one keeps nn.TransformerEncoderLayer from a fused kernel that reads weights past their
     modules. The layer itself is not seen here: torchao hands over one linear layer at a time.
     """
+
+
+def _unhook(module, hook):  # noqa: ARG001
+    hook.remove()
 
 
 @register_quantize_module_handler(SystolithConfig)

@@ -198,6 +198,46 @@ def test_failure_restores(golden):
     assert golden.free_bytes == free
 
 
+def encoder_layers(module, name):
+    return isinstance(module, nn.TransformerEncoderLayer)
+
+
+def test_failure_restores_whole_modules(golden):
+    """Those that were handed over as a whole, too."""
+    model = nn.ModuleList(nn.TransformerEncoderLayer(16, 2, 24) for _ in range(3)).eval()
+    with torch.no_grad():
+        model[2].linear1.weight[1, 1] = torch.nan
+    before = [(name, type(module), set(module.__dict__)) for name, module in model.named_modules()]
+    free = golden.free_bytes
+    with pytest.raises(ValueError, match=r"^linear1\.weight holds NaN or infinity$"):
+        quantize_(model, SystolithConfig(device=golden), filter_fn=encoder_layers)
+    assert [(name, type(module), set(module.__dict__)) for name, module in model.named_modules()] == before
+    assert all(layer.activation_relu_or_gelu for layer in model)
+    assert golden.free_bytes == free
+
+
+def test_whole_modules_share(golden):
+    """A weight that several of them use is packed once, and a module that comes twice is converted once."""
+    first, second = (nn.TransformerEncoderLayer(32, 2, 48) for _ in range(2))
+    second.linear1 = first.linear1
+    second.linear2.weight = first.linear2.weight
+    free = golden.free_bytes
+    model = nn.ModuleList([first, nn.Sequential(first), second])
+    quantize_(model, SystolithConfig(device=golden), filter_fn=encoder_layers)
+    assert free - golden.free_bytes == 2 * (3 + 1) * 32 * 32 + 48 * 32 + 32 * 48
+
+
+def test_quantize_gives_memory_of_whole_modules_back(golden):
+    free = golden.free_bytes
+    config = SystolithConfig(device=golden)
+    model = nn.TransformerEncoderLayer(32, 2, 48)
+    quantize_(model, config, filter_fn=whole)
+    assert golden.free_bytes < free
+    del model
+    gc.collect()
+    assert golden.free_bytes == free
+
+
 def test_config_wrong():
     with pytest.raises(TypeError, match=r"^device must be a Device, not 'rtl'"):
         SystolithConfig(device="rtl")
