@@ -6,6 +6,9 @@ from systolith_hw.board.sdram import SdramMemory, SdramPads, SdramPins
 
 __all__ = ["SimulatedSdram"]
 
+OPEN_MAX_NS = 100_000
+"""Longest that a row may be open: tRAS, at most."""
+
 
 class SimulatedSdram(wiring.Component):
     """A controller, registers as in the pads, and the chip.
@@ -24,6 +27,7 @@ class SimulatedSdram(wiring.Component):
 
     def __init__(self, chip, *, data_bits, clock_hz):
         self._chip = chip
+        self._open_cycles_max = OPEN_MAX_NS * clock_hz // 10**9
         self._controller = SdramMemory(chip, data_bits=data_bits, clock_hz=clock_hz)
         self.memory_bytes = chip.memory_bytes
         members = self._controller.signature.members
@@ -46,6 +50,7 @@ class SimulatedSdram(wiring.Component):
             p_ROW_BITS=self._chip.row_bits,
             p_COLUMN_BITS=self._chip.column_bits,
             p_CAS_LATENCY=self._chip.cas_latency,
+            p_OPEN_CYCLES_MAX=self._open_cycles_max,
             i_clk=ClockSignal(),
             **{f"i_{name}": getattr(pads, name) for name in (*SdramPads.OUTPUTS, "dq_o")},
             o_dq_i=driven,

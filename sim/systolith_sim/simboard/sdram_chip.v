@@ -4,7 +4,8 @@ module sdram_chip #(
     parameter BANK_BITS = 2,
     parameter ROW_BITS = 13,
     parameter COLUMN_BITS = 9,
-    parameter CAS_LATENCY = 2
+    parameter CAS_LATENCY = 2,
+    parameter OPEN_CYCLES_MAX = 10000
 ) (
     input clk,
     input clk_en,
@@ -25,6 +26,7 @@ module sdram_chip #(
   reg [15:0] words[0:(1<<(BANK_BITS+ROW_BITS+COLUMN_BITS))-1];
   reg [BANKS-1:0] is_open = 0;
   reg [ROW_BITS-1:0] open_row[0:BANKS-1];
+  reg [31:0] open_cycles = 0;
   reg is_set = 0;
   reg [16*CAS_LATENCY-1:0] on_the_way = 0;
 
@@ -34,11 +36,14 @@ module sdram_chip #(
 
   always @(posedge clk) begin
     on_the_way <= on_the_way << 16;
+    open_cycles <= open_cycles + 1;
+    if (is_open != 0 && open_cycles > OPEN_CYCLES_MAX) $fatal(1, "SDRAM: a row is open for too long");
     case (command)
       ACTIVATE: begin
         if (is_open[ba] || !is_set) $fatal(1, "SDRAM: a row is opened while another is, or before the mode is set");
         is_open[ba] <= 1;
         open_row[ba] <= a;
+        open_cycles <= 0;
       end
       READ: begin
         if (!is_open[ba] || a[10]) $fatal(1, "SDRAM: a read of a closed bank");
