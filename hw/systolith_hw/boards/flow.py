@@ -136,7 +136,7 @@ class Ecp5Flow(Flow):
     def place(self, folder, *, name, board, clock_hz, seed):
         part = board.platform()
         self.nextpnr.run(
-            *(f"--{board.device}", "--package", f"CA{part.package}", "--speed", part.speed),
+            *(f"--{board.device}", "--package", part.package.replace("BG", "CABGA"), "--speed", part.speed),
             *("--lpf", self.constraints, "--textcfg", f"{name}.config"),
             *_common(name=name, clock_hz=clock_hz, seed=seed),
             folder=folder,
