@@ -74,7 +74,7 @@ _85F = {
 }
 
 _BOARDS = [
-    _ulx3s("85F", clock_hz=62_500_000, memory_bytes=128 * KIB, array=_array(128 * KIB, **_8X8), **_85F),
+    _ulx3s("85F", clock_hz=100_000_000, memory_bytes=128 * KIB, array=_array(128 * KIB, **_8X8), **_85F),
     _ulx3s(
         "85F",
         clock_hz=62_500_000,
@@ -85,7 +85,7 @@ _BOARDS = [
     ),
     _ulx3s(
         "25F",
-        clock_hz=50_000_000,
+        clock_hz=75_000_000,
         memory_bytes=32 * KIB,
         array=_array(
             32 * KIB,
