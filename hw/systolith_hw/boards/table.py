@@ -85,7 +85,7 @@ _BOARDS = [
     ),
     _ulx3s(
         "25F",
-        clock_hz=75_000_000,
+        clock_hz=90_000_000,
         memory_bytes=32 * KIB,
         array=_array(
             32 * KIB,
