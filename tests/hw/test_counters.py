@@ -113,7 +113,7 @@ async def take(ctx, dut, pause=None):
 def test_sim_random(slots, bits, stall):
     config = small_config(descriptor_slots=slots, axi_data_bits=bits)
     rng = random.Random(9)
-    history = random_history(rng, 60, ahead=max(1, slots // 2))
+    history = random_history(rng, 60, ahead=min(4, slots))
     expected = charge(history)
     assert sum(result["total"] for result in expected) == sum(busy for busy, *_ in history)
     dut = CycleCounters(config)
