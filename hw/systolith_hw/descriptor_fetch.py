@@ -65,7 +65,8 @@ class DescriptorFetch(wiring.Component):
     descriptor : DescriptorLayout
         Stays until the next one is read.
     in_flight : stream of InFlight
-        Every descriptor, also those that are not to be run; always ready.
+        Every descriptor, also those that are not to be run; always ready. What it tells stays like
+        ``descriptor``.
     in_flight_count : range(descriptor_slots + 1)
         Descriptors between fetch and completion.
     busy : 1

@@ -74,12 +74,12 @@ class OnChipRam(wiring.Component):
         self._wanted = Signal()
         self._access_waits = Signal()
         self._accesses = Signal()
+        self._access_strobe = Signal(self._data_bits // 8)
         # Whose word the memory gives, and whether it must stay there.
         self._is_beat = Signal()
         self._is_access = Signal()
         self._stays = Signal()
         self._word = Signal(self._data_bits)
-        self._access_strobe = Signal(self._data_bits // 8)
         self._access(m)
         self._read(m)
         self._write(m)
