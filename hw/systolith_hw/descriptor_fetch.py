@@ -1,9 +1,6 @@
 """Fetches descriptors ahead, checks them, and hands every unit its part."""
 
-import functools
-import operator
-
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
@@ -73,10 +70,8 @@ class DescriptorFetch(wiring.Component):
 
     Latency
     -------
-    ``CHECK_CYCLES`` from the cycle after the last beat to ``in_flight``.
+    :meth:`check_cycles` from the cycle after the last beat to ``in_flight``.
     """
-
-    CHECK_CYCLES = 3
 
     def __init__(self, config):
         self._config = config
@@ -99,6 +94,11 @@ class DescriptorFetch(wiring.Component):
             }
         )
 
+    @staticmethod
+    def check_cycles(config):
+        """Cycles that checking a descriptor takes: one for each bit of a block's rows, and one to compare."""
+        return bits_for(config.accumulator_rows) + 1
+
     def elaborate(self, platform):
         m = Module()
         config = self._config
@@ -113,25 +113,16 @@ class DescriptorFetch(wiring.Component):
             request.target.eq(Target.DESCRIPTOR),
             request.slot.eq(slot),
         ]
-        contents = Signal(8 * RECORD_BYTES)
-        reserved = Signal()
-        too_wide = Signal()
         beats_left = Signal(range(beats + 1), init=beats)
         fault = Signal()
-        checking = Signal(range(self.CHECK_CYCLES))
-        m.d.comb += self.descriptor.eq(contents)
-
-        # A stage for each of sum, product and comparison.
-        d = self.descriptor
-        line_log2 = exact_log2(config.line_bytes)
-        k_lines = Signal(range(K_MAX // config.line_bytes + 2))
-        block_lines = Signal(len(k_lines) + bits_for(config.accumulator_rows))
         failures = Signal(len(Reject))
-        m.d.sync += [
-            k_lines.eq((d.k[: bits_for(K_MAX)] + config.line_bytes - 1) >> line_log2),
-            block_lines.eq(k_lines * d.m_block[: bits_for(config.accumulator_rows)]),
-            failures.eq(self._failures(block_lines, reserved, too_wide)),
-        ]
+
+        # How many lines a block has is multiplied out bit by bit, from the highest bit of m_block.
+        k_lines = Signal(range(K_MAX // config.line_bytes + 2))
+        block_lines = Signal(max(len(k_lines), bits_for(config.a_buffer_lines)) + 1)
+        m_block_bits = bits_for(config.accumulator_rows)
+        bits_left = Signal(range(m_block_bits + 1), init=m_block_bits)
+        m_block_bit = (self.descriptor.m_block << 1).bit_select(bits_left, 1)
 
         wanted = Signal()
         with m.FSM() as fsm:
@@ -148,8 +139,8 @@ class DescriptorFetch(wiring.Component):
                         self.requests.valid.eq(0),
                         beats_left.eq(beats),
                         fault.eq(0),
-                        reserved.eq(0),
-                        too_wide.eq(0),
+                        failures.eq(0),
+                        block_lines.eq(0),
                     ]
                     m.next = "COLLECT"
             with m.State("COLLECT"):
@@ -161,18 +152,22 @@ class DescriptorFetch(wiring.Component):
                     with m.Switch(beats_left):
                         for index in range(beats):
                             with m.Case(beats - index):
-                                part = slice(index * config.axi_data_bits, (index + 1) * config.axi_data_bits)
-                                m.d.sync += [
-                                    contents[part].eq(self.beat),
-                                    reserved.eq(reserved | _any(self.beat, part, _reserved_mask())),
-                                    too_wide.eq(too_wide | _any(self.beat, part, _width_mask(config))),
-                                ]
+                                fields = self._fields(index)
+                                m.d.sync += failures.eq(failures | self._failures(fields))
+                                m.d.sync += [self.descriptor[name].eq(fields[name]) for name in fields]
+                                if "k" in fields:
+                                    m.d.sync += k_lines.eq(_lines(config, fields["k"]))
                     with m.If(beats_left == 1):
                         m.next = "CHECK"
             with m.State("CHECK"):
-                m.d.sync += checking.eq(checking + 1)
-                with m.If(checking == self.CHECK_CYCLES - 1):
-                    m.d.sync += checking.eq(0)
+                m.d.sync += [
+                    bits_left.eq(bits_left - 1),
+                    block_lines.eq((block_lines << 1) + Mux(m_block_bit, k_lines, 0)),
+                ]
+                with m.If(block_lines > config.a_buffer_lines):
+                    m.d.sync += failures[Reject.CAPACITY].eq(1)
+                with m.If(bits_left == 0):
+                    m.d.sync += bits_left.eq(m_block_bits)
                     m.next = "DISPATCH"
             with m.State("DISPATCH"):
                 m.d.comb += [
@@ -186,22 +181,36 @@ class DescriptorFetch(wiring.Component):
         m.d.sync += self.in_flight_count.eq(self.in_flight_count + self.in_flight.valid - self.slot_release)
         return m
 
-    def _failures(self, block_lines, reserved, too_wide):
-        """One bit per reason to reject."""
-        d = self.descriptor
-        aligned = functools.reduce(operator.or_, (d[name] for name in ADDRESS_FIELDS))
-        zero = (d.m == 0) | (d.k == 0) | (d.n == 0) | (d.batch == 0) | (d.m_block == 0)
-        reasons = {
-            Reject.OPCODE: (d.opcode != OPCODE_GEMM) | reserved,
-            Reject.ZERO_SIZE: zero,
-            Reject.OVERFLOW_POSSIBLE: d.k > K_MAX,
-            Reject.CAPACITY: (d.m_block > self._config.accumulator_rows)
-            | (block_lines > self._config.a_buffer_lines),
-            Reject.ALIGNMENT: aligned[: exact_log2(self._config.bus_bytes)].any(),
-            Reject.PARAMETERS: (d.output == Output.INT8) & ~d.parameters,
-            Reject.WIDTH: too_wide,
+    def _fields(self, index):
+        """The fields that a beat brings, by name."""
+        words = self._config.axi_data_bits // 32
+        places = {name: (field.word - index * words, field) for name, field in DESCRIPTOR_FIELDS.items()}
+        return {
+            name: self.beat.word_select(word, 32)[field.lsb : field.lsb + field.width]
+            for name, (word, field) in places.items()
+            if 0 <= word < words
         }
-        return Cat(reasons.get(reason, 0) for reason in Reject)
+
+    def _failures(self, fields):
+        """One bit per reason to reject for which these fields are enough."""
+        config = self._config
+        found = {reason: [] for reason in Reject}
+        for name, value in fields.items():
+            found[Reject.WIDTH].append(value[kept_bits(config, name) :].any())
+            if name.startswith("reserved"):
+                found[Reject.OPCODE].append(value.any())
+            elif name in SIZE_FIELDS:
+                found[Reject.ZERO_SIZE].append(value == 0)
+            elif name in ADDRESS_FIELDS:
+                found[Reject.ALIGNMENT].append(value[: exact_log2(config.bus_bytes)].any())
+        if "opcode" in fields:
+            found[Reject.OPCODE].append(fields["opcode"] != OPCODE_GEMM)
+            found[Reject.PARAMETERS].append((fields["output"] == Output.INT8) & ~fields["parameters"])
+        if "k" in fields:
+            found[Reject.OVERFLOW_POSSIBLE].append(fields["k"] > K_MAX)
+        if "m_block" in fields:
+            found[Reject.CAPACITY].append(fields["m_block"] > config.accumulator_rows)
+        return Cat(Cat(conditions).any() for conditions in found.values())
 
     def _judge(self, m, failures, fault, slot):
         """Say what becomes of the descriptor."""
@@ -231,23 +240,6 @@ def slot_address(base, size_log2, index):
     return base + (index & mask) * SLOT_BYTES
 
 
-def _mask(name, from_bit):
-    """The bits of a field from one on, in a descriptor as one number."""
-    field = DESCRIPTOR_FIELDS[name]
-    bits = (1 << field.width) - (1 << from_bit)
-    return bits << 32 * field.word + field.lsb
-
-
-def _reserved_mask():
-    """The bits of a descriptor that must be zero."""
-    return sum(_mask(name, 0) for name in DESCRIPTOR_FIELDS if name.startswith("reserved"))
-
-
-def _width_mask(config):
-    """The bits of a descriptor that the device does not keep."""
-    return sum(_mask(name, kept_bits(config, name)) for name in ADDRESS_FIELDS + SIZE_FIELDS)
-
-
-def _any(beat, part, mask):
-    """Whether a beat, that part of a descriptor, has a bit of a mask set."""
-    return (beat & (mask >> part.start & (1 << len(beat)) - 1)).any()
+def _lines(config, k):
+    """Lines of the A buffer that a row of K operands occupies."""
+    return (k[: bits_for(K_MAX)] + config.line_bytes - 1) >> exact_log2(config.line_bytes)

@@ -40,7 +40,9 @@ def random_descriptor(rng, config):
         "zero": lambda: values.update({rng.choice(["m", "k", "n", "batch", "m_block"]): 0}),
         "overflow": lambda: values.update(k=rng.choice([K_MAX + 1, K_MAX + 2, 1 << 17, 2**24 - 1])),
         "capacity": lambda: values.update(
-            m_block=rng.choice([config.max_m_block(values["k"] or 1) + 1, config.accumulator_rows + 1, 65535])
+            m_block=rng.choice(
+                [config.max_m_block(values["k"] or 1) + 1, config.accumulator_rows + 1, 1 << 15, 65535]
+            )
         ),
         "alignment": lambda: values.update(
             {rng.choice([*strided, "parameter_address"]): bus * 3 + rng.randrange(1, bus)}
@@ -52,6 +54,7 @@ def random_descriptor(rng, config):
             rng.choice(
                 [
                     {rng.choice(["m", "n"]): largest + 1},
+                    {"k": rng.choice([largest + 1, largest + 2, K_MAX]), "m_block": 1},
                     {"batch": 65535},
                     {
                         rng.choice([*strided, "parameter_address"]): 1

@@ -116,7 +116,7 @@ def _hardware(config):
         "outstanding": config.outstanding,
         "descriptor_slots": config.descriptor_slots,
         "queue": Queue.LATENCY,
-        "check": DescriptorFetch.CHECK_CYCLES,
+        "check": DescriptorFetch.check_cycles(config),
         "counters": CycleCounters.LATENCY,
         "read_dma": ReadDma.LATENCY,
         "load_to_ready": WeightFeeder.LATENCY + SystolicArray.LOAD_TO_SWAP - RowFeeder.LATENCY,
