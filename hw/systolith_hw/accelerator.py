@@ -150,7 +150,7 @@ class Accelerator(wiring.Component):
         return m
 
     def _connect_registers(self, m):
-        registers, fetch, completion = self.registers, self.fetch, self.completion
+        registers, fetch = self.registers, self.fetch
         for name, member in self.signature.members.items():
             if name.startswith("s_axil_") or name == "irq":
                 ours, theirs = getattr(self, name), getattr(registers, name)
@@ -162,8 +162,6 @@ class Accelerator(wiring.Component):
             fetch.ring_base.eq(registers.ring_base),
             fetch.ring_size.eq(registers.ring_size),
             fetch.ring_tail.eq(registers.ring_tail),
-            completion.ring_base.eq(registers.ring_base),
-            completion.ring_size.eq(registers.ring_size),
             registers.ring_head.eq(head),
             registers.completion_interrupt.eq(self.write_dma.recorded & self.write_dma.recorded_interrupt),
             registers.record_fault.eq(self.write_dma.record_fault),
@@ -304,7 +302,7 @@ class Accelerator(wiring.Component):
         m.d.comb += [
             completion.stored.eq(self.write_dma.stored),
             self.fetch.slot_release.eq(completion.slot_release),
-            counters.busy.eq(completion.ended != self.registers.ring_tail),
+            counters.busy.eq(self.fetch.submitted | (self.fetch.in_flight_count != completion.ended)),
             counters.activity.eq(self.pass_sequencer.activity),
             counters.begin.eq(self.pass_sequencer.begin),
             counters.close.eq(completion.close),

@@ -1,12 +1,13 @@
 """Ends descriptors in order: collects faults and counters, writes the completion record."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from .counters import CounterRead
-from .descriptor import COMPLETION_FIELDS, RECORD_BYTES, Code
-from .descriptor_fetch import InFlight, slot_address
+from .descriptor import COMPLETION_FIELDS, RECORD_BYTES, SLOT_BYTES, Code
+from .descriptor_fetch import InFlight
 from .messages import RowWrite, WriteData, slot_shape
 from .queue import Queue
 
@@ -22,8 +23,6 @@ class Completion(wiring.Component):
 
     Members
     -------
-    ring_base, ring_size
-        As in the registers.
     in_flight : stream of InFlight
         Descriptors in order.
     stored : 1
@@ -38,8 +37,8 @@ class Completion(wiring.Component):
     record_beats : stream of WriteData
         To the write DMA.
     slot_release : 1
-    ended : unsigned(16)
-        Descriptors whose results are in memory, modulo 65536.
+    ended : 1
+        The results of the oldest descriptor in flight are in memory.
     """
 
     def __init__(self, config):
@@ -52,8 +51,6 @@ class Completion(wiring.Component):
         }
         super().__init__(
             {
-                "ring_base": In(32),
-                "ring_size": In(4),
                 "in_flight": In(stream.Signature(InFlight(config))),
                 "stored": In(1),
                 **faults,
@@ -62,7 +59,7 @@ class Completion(wiring.Component):
                 "records": Out(stream.Signature(RowWrite(config))),
                 "record_beats": Out(stream.Signature(WriteData(config))),
                 "slot_release": Out(1),
-                "ended": Out(16),
+                "ended": Out(1),
             }
         )
 
@@ -84,22 +81,17 @@ class Completion(wiring.Component):
         stored = Signal(range(config.descriptor_slots + 1))
         counters = self.counters
         was_run = Signal()
-        address = Signal(config.address_bits)
         beats = RECORD_BYTES // config.bus_bytes
         beat = Signal(range(beats))
         last_beat = Signal(init=beats == 1)
         end = Signal()
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("WAIT"):
                 with m.If(queue.o.valid & ~was_run):
                     m.d.comb += end.eq(1)
                 with m.Elif(queue.o.valid & (stored != 0)):
                     m.d.comb += [self.close.eq(~counters.valid), end.eq(counters.valid)]
                 with m.If(end):
-                    m.d.sync += [
-                        address.eq(slot_address(self.ring_base, self.ring_size, self.ended)),
-                        self.ended.eq(self.ended + 1),
-                    ]
                     m.next = "ANNOUNCE"
             with m.State("ANNOUNCE"):
                 m.d.comb += self.records.valid.eq(1)
@@ -116,6 +108,7 @@ class Completion(wiring.Component):
                 m.d.comb += self.slot_release.eq(1)
                 m.next = "WAIT"
         m.d.comb += [
+            self.ended.eq(~fsm.ongoing("WAIT")),
             was_run.eq(entry.code == Code.OK),
             counters.release.eq(self.slot_release & was_run),
             counters.beat.eq(Mux(self.record_beats.valid & self.record_beats.ready, beat + 1, beat)),
@@ -133,7 +126,7 @@ class Completion(wiring.Component):
         m.d.comb += [
             fault.eq(faults[entry.slot]),
             queue.o.ready.eq(self.slot_release),
-            self.records.payload.address.eq(address + RECORD_BYTES),
+            self.records.payload.address.eq(Cat(Const(RECORD_BYTES, exact_log2(SLOT_BYTES)), entry.address)),
             self.records.payload.beats.eq(beats),
             self.records.payload.slot.eq(entry.slot),
             self.records.payload.interrupt.eq(entry.interrupt),

@@ -19,13 +19,16 @@ from .descriptor import (
 )
 from .messages import DescriptorLayout, RowRequest, Target, slot_shape
 
-__all__ = ["DescriptorFetch", "InFlight", "slot_address"]
+__all__ = ["DescriptorFetch", "InFlight"]
 
 OPCODE_GEMM = 1
 
 
+SLOT_LOG2 = exact_log2(SLOT_BYTES)
+
+
 class InFlight(data.StructLayout):
-    """What the completion of a descriptor needs to know of it."""
+    """What the completion of a descriptor needs to know of it; ``address`` is its ring slot's, in slots."""
 
     def __init__(self, config):
         super().__init__(
@@ -34,6 +37,7 @@ class InFlight(data.StructLayout):
                 "interrupt": 1,
                 "code": Code,
                 "reason": Reject,
+                "address": config.address_bits - SLOT_LOG2,
                 "slot": slot_shape(config),
             }
         )
@@ -62,10 +66,12 @@ class DescriptorFetch(wiring.Component):
     descriptor : DescriptorLayout
         Stays until the next one is read.
     in_flight : stream of InFlight
-        Every descriptor, also those that are not to be run; always ready. What it tells stays like
-        ``descriptor``.
+        Every descriptor, also those that are not to be run; always ready. What it tells stays until the next
+        one is requested.
     in_flight_count : range(descriptor_slots + 1)
         Descriptors between fetch and completion.
+    submitted : 1
+        Descriptors are submitted and not in flight yet.
     busy : 1
 
     Latency
@@ -90,6 +96,7 @@ class DescriptorFetch(wiring.Component):
                 "descriptor": Out(DescriptorLayout()),
                 "in_flight": Out(stream.Signature(InFlight(config))),
                 "in_flight_count": Out(range(config.descriptor_slots + 1)),
+                "submitted": Out(1),
                 "busy": Out(1),
             }
         )
@@ -106,9 +113,9 @@ class DescriptorFetch(wiring.Component):
         slot = Signal(slot_shape(config))
         beats = RECORD_BYTES // config.bus_bytes
         request = self.requests.payload
-        # A request is valid a cycle after its index is wanted: so is its address.
-        m.d.sync += request.address.eq(slot_address(self.ring_base, self.ring_size, next_index))
+        address = Signal(config.address_bits - SLOT_LOG2)
         m.d.comb += [
+            request.address.eq(address << SLOT_LOG2),
             request.beats.eq(beats),
             request.target.eq(Target.DESCRIPTOR),
             request.slot.eq(slot),
@@ -117,23 +124,24 @@ class DescriptorFetch(wiring.Component):
         fault = Signal()
         failures = Signal(len(Reject))
 
-        # How many lines a block has is multiplied out bit by bit, from the highest bit of m_block.
+        # How many lines a block has is multiplied out bit by bit, from the highest bit of m_block on; a one
+        # behind the lowest tells that none is left.
         k_lines = Signal(range(K_MAX // config.line_bytes + 2))
         block_lines = Signal(max(len(k_lines), bits_for(config.a_buffer_lines)) + 1)
-        m_block_bits = bits_for(config.accumulator_rows)
-        bits_left = Signal(range(m_block_bits + 1), init=m_block_bits)
-        m_block_bit = (self.descriptor.m_block << 1).bit_select(bits_left, 1)
+        m_block_left = Signal(1 + bits_for(config.accumulator_rows))
 
         wanted = Signal()
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
-            m.d.comb += wanted.eq(
-                self.enable
-                & (next_index != self.ring_tail)
-                & (self.in_flight_count != config.descriptor_slots)
-            )
+            m.d.comb += [
+                self.submitted.eq(next_index != self.ring_tail),
+                wanted.eq(self.enable & self.submitted & (self.in_flight_count != config.descriptor_slots)),
+            ]
             with m.State("IDLE"):
                 m.d.sync += self.requests.valid.eq(wanted)
+                with m.If(wanted):
+                    ring_slot = next_index & ((1 << self.ring_size) - 1)
+                    m.d.sync += address.eq((self.ring_base >> SLOT_LOG2) + ring_slot)
                 with m.If(self.requests.valid & self.requests.ready):
                     m.d.sync += [
                         self.requests.valid.eq(0),
@@ -157,17 +165,18 @@ class DescriptorFetch(wiring.Component):
                                 m.d.sync += [self.descriptor[name].eq(fields[name]) for name in fields]
                                 if "k" in fields:
                                     m.d.sync += k_lines.eq(_lines(config, fields["k"]))
+                                if "m_block" in fields:
+                                    m.d.sync += m_block_left.eq(Cat(1, fields["m_block"]))
                     with m.If(beats_left == 1):
                         m.next = "CHECK"
             with m.State("CHECK"):
                 m.d.sync += [
-                    bits_left.eq(bits_left - 1),
-                    block_lines.eq((block_lines << 1) + Mux(m_block_bit, k_lines, 0)),
+                    m_block_left.eq(m_block_left << 1),
+                    block_lines.eq((block_lines << 1) + Mux(m_block_left[-1], k_lines, 0)),
                 ]
                 with m.If(block_lines > config.a_buffer_lines):
                     m.d.sync += failures[Reject.CAPACITY].eq(1)
-                with m.If(bits_left == 0):
-                    m.d.sync += bits_left.eq(m_block_bits)
+                with m.If(m_block_left[:-1] == 0):
                     m.next = "DISPATCH"
             with m.State("DISPATCH"):
                 m.d.comb += [
@@ -177,7 +186,7 @@ class DescriptorFetch(wiring.Component):
                 m.d.sync += [next_index.eq(next_index + 1), slot.eq((slot + 1) % config.descriptor_slots)]
                 m.next = "IDLE"
 
-        self._judge(m, failures, fault, slot)
+        self._judge(m, failures, fault, address, slot)
         m.d.sync += self.in_flight_count.eq(self.in_flight_count + self.in_flight.valid - self.slot_release)
         return m
 
@@ -212,13 +221,14 @@ class DescriptorFetch(wiring.Component):
             found[Reject.CAPACITY].append(fields["m_block"] > config.accumulator_rows)
         return Cat(Cat(conditions).any() for conditions in found.values())
 
-    def _judge(self, m, failures, fault, slot):
+    def _judge(self, m, failures, fault, address, slot):
         """Say what becomes of the descriptor."""
         entry = self.in_flight.payload
         m.d.comb += [
             entry.tag.eq(self.descriptor.tag),
             entry.interrupt.eq(self.descriptor.interrupt),
             entry.code.eq(Code.OK),
+            entry.address.eq(address),
             entry.slot.eq(slot),
         ]
         for reason in reversed(Reject):
@@ -232,12 +242,6 @@ class DescriptorFetch(wiring.Component):
                 entry.interrupt.eq(1),
                 entry.tag.eq(0),
             ]
-
-
-def slot_address(base, size_log2, index):
-    """Address of a ring slot; the ring has ``2**size_log2`` of them."""
-    mask = ((1 << size_log2) - 1)[:16]
-    return base + (index & mask) * SLOT_BYTES
 
 
 def _lines(config, k):

@@ -136,12 +136,13 @@ def test_sim_random(name, ring_size):
         nonlocal judged
         entry_layout, layout = dut.in_flight.payload.shape(), dut.descriptor.shape()
         while judged < len(descriptors):
-            _, _, valid, dispatch, entry, fields, count, busy = await ctx.tick().sample(
+            _, _, valid, dispatch, entry, fields, count, busy, submitted, ring_tail = await ctx.tick().sample(
                 dut.in_flight.valid, dut.dispatch, dut.in_flight.payload.as_value(),
-                dut.descriptor.as_value(), dut.in_flight_count, dut.busy,
+                dut.descriptor.as_value(), dut.in_flight_count, dut.busy, dut.submitted, dut.ring_tail,
             )  # fmt: skip
             assert count <= config.descriptor_slots
             assert not dispatch or valid
+            assert submitted == (judged != ring_tail)
             if not valid:
                 continue
             assert busy
@@ -152,6 +153,7 @@ def test_sim_random(name, ring_size):
                 "interrupt": raw["interrupt"],
                 "code": Code.OK,
                 "reason": Reject.NONE,
+                "address": (base // 128 + judged % (1 << ring_size)) % (1 << config.address_bits - 7),
                 "slot": judged % config.descriptor_slots,
             }
             reason = verdict(contents, config)
