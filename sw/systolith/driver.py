@@ -1,18 +1,19 @@
 """The driver: descriptors through a ring in device memory, over any way to registers and memory."""
 
 import collections
-import dataclasses
 import functools
 
 import numpy as np
-from systolith_hw import REGISTERS, BLayout, Code, Completion, identity
+from systolith_hw import REGISTERS, BLayout, Code
 from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES
 from systolith_hw.registers import Control, Interrupt, Status
 
 from .device import Device
-from .errors import BusError, ConfigurationMismatch, DeviceError, NoProgress, ProtocolError
+from .errors import BusError, DeviceError, NoProgress, ProtocolError
+from .identity import check_identity
+from .ring import is_unread, pack_slot, ring_size, unpack_record
 
-__all__ = ["IDENTITY_FIELDS", "RingDevice", "check_ring_slots"]
+__all__ = ["RingDevice"]
 
 COUNT_MASK = (1 << 16) - 1
 """``ring_tail`` and ``ring_head`` count modulo 65536."""
@@ -22,17 +23,6 @@ SLACK_CYCLES = 1_000_000
 
 POLL_CYCLES = 10_000
 """Cycles between two looks at a device that is coming to a halt."""
-
-IDENTITY_FIELDS = {
-    "array": ("rows", "columns"),
-    "bus": ("axi_data_bits", "address_bits"),
-    "buffers": ("a_buffer_lines", "b_buffer_lines"),
-    "epilogue": ("accumulator_rows", "epilogue_lanes"),
-    "traffic": ("burst_bytes", "outstanding"),
-    "slots": ("descriptor_slots", "lane_cycles"),
-    "widths": ("dimension_bits", "counter_bits"),
-}
-"""What the two halves of an identity register say, the low half first."""
 
 _ACTIVITY = (
     "descriptor fetch",
@@ -56,8 +46,8 @@ class RingDevice(Device):
     config : ArrayConfig
     transport : Transport
         Closed with the device, also if opening fails.
-    ring_slots : int
-        Descriptors in the ring, a power of two up to 32768. More may be submitted; they follow as slots
+    ring_slots : int or None
+        Descriptors in the ring, as for :func:`~.ring.ring_size`. More may be submitted; they follow as slots
         become free.
     max_cycles : int or None
         Cycles that the device may take until its next interrupt before it counts as stuck. None: ample
@@ -71,8 +61,7 @@ class RingDevice(Device):
         If ``ring_slots`` is out of range.
     """
 
-    def __init__(self, target, config, transport, *, ring_slots=256, max_cycles=None):
-        check_ring_slots(ring_slots)
+    def __init__(self, target, config, transport, *, ring_slots=None, max_cycles=None):
         self.target = target
         super().__init__(
             config,
@@ -81,15 +70,15 @@ class RingDevice(Device):
             memory=transport.memory,
         )
         self._transport = transport
-        self._slots = ring_slots
         self._max_cycles = max_cycles
         self._backlog = collections.deque()
         self._running = collections.deque()
         self._ended = []
         self._stuck = None
         try:
-            self._identify()
-            self._ring = self.allocate(ring_slots * SLOT_BYTES, alignment=SLOT_BYTES).address
+            self._slots = ring_size(ring_slots, memory_bytes=self.memory_bytes)
+            check_identity(config, self.read_register)
+            self._ring = self.allocate(self._slots * SLOT_BYTES, alignment=SLOT_BYTES).address
             self._start()
         except BaseException:
             self.close()
@@ -107,21 +96,6 @@ class RingDevice(Device):
 
     def _write_register(self, name, value):
         self._transport.write_register(REGISTERS[name].offset, value)
-
-    def _identify(self):
-        differences = {}
-        for name, wanted in identity(self.config).items():
-            came = self.read_register(name)
-            if came == wanted:
-                continue
-            for index, field in enumerate(IDENTITY_FIELDS.get(name, ())):
-                halves = wanted >> 16 * index & 0xFFFF, came >> 16 * index & 0xFFFF
-                if halves[0] != halves[1]:
-                    differences[field] = halves
-            if name not in IDENTITY_FIELDS:
-                differences[name] = wanted, came
-        if differences:
-            raise ConfigurationMismatch(differences)
 
     def _start(self):
         """Set the ring up, empty, and enable the device."""
@@ -164,7 +138,7 @@ class RingDevice(Device):
         for index in range(count):
             descriptor = self._backlog.popleft()
             self._running.append(descriptor)
-            slots.append(_slot(descriptor, index == last or index % half == half - 1))
+            slots.append(pack_slot(descriptor, interrupt=index == last or index % half == half - 1))
         first = self._tail % self._slots
         straight = min(count, self._slots - first)
         self._write_slots(first, slots[:straight])
@@ -224,12 +198,12 @@ class RingDevice(Device):
             if data[start] == Code.PENDING:
                 return index
             try:
-                completion = _completion(data[start : start + RECORD_BYTES])
+                completion = unpack_record(data[start : start + RECORD_BYTES])
             except ValueError as error:
                 self._raise_protocol(f"a completion record has an unknown value: {error}")
             descriptor = self._running[0]
             slot = self._ring + (first + index) % self._slots * SLOT_BYTES
-            if completion.tag != descriptor.tag and not _is_unread(completion, slot):
+            if completion.tag != descriptor.tag and not is_unread(completion, slot):
                 self._raise_protocol(
                     f"completion tag must be {descriptor.tag:#010x}, the device wrote {completion.tag:#010x}"
                 )
@@ -283,37 +257,6 @@ class RingDevice(Device):
 
     def _close(self):
         self._transport.close()
-
-
-def check_ring_slots(ring_slots):
-    """Check the size of a ring.
-
-    Raises
-    ------
-    ValueError
-        If it is not a power of two, or more than the device can have.
-    """
-    if ring_slots not in {1 << bits for bits in range(16)}:
-        raise ValueError(f"ring_slots must be a power of two from 1 to 32768, not {ring_slots}")
-
-
-@functools.lru_cache(maxsize=4096)
-def _slot(descriptor, interrupt):
-    """A ring slot: the descriptor, and a completion record that says pending."""
-    packed = dataclasses.replace(descriptor, interrupt=interrupt or descriptor.interrupt).pack()
-    return packed + bytes(RECORD_BYTES)
-
-
-@functools.lru_cache(maxsize=4096)
-def _completion(record):
-    """A completion record; the same GEMM often takes the same cycles again."""
-    return Completion.unpack(record)
-
-
-def _is_unread(completion, slot):
-    """Whether the descriptor at this address could not be read, so that the device knows no tag."""
-    failed = completion.code is Code.READ_ERROR and completion.tag == 0
-    return failed and slot <= completion.fault_address < slot + RECORD_BYTES
 
 
 @functools.lru_cache(maxsize=4096)

@@ -4,8 +4,8 @@ from systolith_hw import REGISTERS, ArrayConfig, identity
 from systolith_hw.config import CONTRACT_VERSION
 from systolith_hw.registers import MAGIC
 
-from systolith.driver import IDENTITY_FIELDS
 from systolith.errors import ConfigurationMismatch, ProtocolError
+from systolith.identity import IDENTITY_FIELDS
 
 __all__ = ["read_configuration"]
 

@@ -3,7 +3,6 @@
 import re
 
 from systolith_hw.baud import DEFAULT_BAUD
-from systolith_hw.descriptor import SLOT_BYTES
 
 from systolith.driver import RingDevice
 from systolith.errors import UnknownTarget
@@ -13,10 +12,6 @@ from .line import Line
 from .transport import SerialTransport
 
 __all__ = ["open_target"]
-
-RING_SLOTS_MAX = 256
-RING_SHARE = 16
-"""The ring takes at most this part of the device memory, which may be small."""
 
 
 def open_target(target, config, argument, *, ring_slots=None, max_cycles=None):
@@ -29,9 +24,7 @@ def open_target(target, config, argument, *, ring_slots=None, max_cycles=None):
         What the board must hold; None: whatever it holds.
     argument : str
         The port, such as ``/dev/ttyUSB0``, and after a comma the line's rate, 1000000 baud unless given.
-    ring_slots : int or None
-        As for :class:`RingDevice`; None: a sixteenth of the device memory, at most 256.
-    max_cycles : int or None
+    ring_slots, max_cycles
         As for :class:`RingDevice`.
 
     Returns
@@ -56,9 +49,6 @@ def open_target(target, config, argument, *, ring_slots=None, max_cycles=None):
         transport.reset()
         if config is None:
             config = read_configuration(transport.read_register)
-        if ring_slots is None:
-            share = transport.memory_bytes // (RING_SHARE * SLOT_BYTES)
-            ring_slots = min(RING_SLOTS_MAX, 1 << share.bit_length() - 1)
         return RingDevice(target, config, transport, ring_slots=ring_slots, max_cycles=max_cycles)
     except BaseException:
         line.close()

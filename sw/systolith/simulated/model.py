@@ -7,8 +7,8 @@ from systolith_hw import Descriptor
 from systolith_hw.descriptor import SLOT_BYTES
 from systolith_sim.timing import DEFAULT_TIMING, MemoryTiming
 
-from systolith.driver import check_ring_slots
 from systolith.golden import GoldenDevice
+from systolith.ring import ring_size
 
 from .errors import translated_errors
 
@@ -33,7 +33,7 @@ class ModelDevice(GoldenDevice):
         As for :class:`GoldenDevice`.
     timing : MemoryTiming
         Without random stalls.
-    ring_slots : int
+    ring_slots : int or None
         As for :class:`~systolith.driver.RingDevice`, whose ring takes the same place in memory.
 
     Raises
@@ -47,15 +47,14 @@ class ModelDevice(GoldenDevice):
     target = "model"
 
     def __init__(self, config, *, memory_bytes, memory, timing, ring_slots):
-        check_ring_slots(ring_slots)
         if not isinstance(timing, MemoryTiming):
             raise TypeError(f"timing must be a MemoryTiming, not {timing!r}")
         if any(timing.stall_probability.values()):
             raise ValueError(f"timing must be without random stalls for target model, not {timing}")
         super().__init__(config, memory_bytes=memory_bytes, memory=memory)
         self._timing = timing
-        self._slots = ring_slots
-        self._ring = self.allocate(ring_slots * SLOT_BYTES, alignment=SLOT_BYTES).address
+        self._slots = ring_size(ring_slots, memory_bytes=self.memory_bytes)
+        self._ring = self.allocate(self._slots * SLOT_BYTES, alignment=SLOT_BYTES).address
         self._completed = 0
         with translated_errors("target model"):
             # Loading it loads Amaranth.
@@ -98,7 +97,7 @@ class ModelDevice(GoldenDevice):
 
 
 def open_target(
-    _target, config, *, memory_bytes=1 << 29, memory=None, timing=None, progress=None, ring_slots=256
+    _target, config, *, memory_bytes=1 << 29, memory=None, timing=None, progress=None, ring_slots=None
 ):
     """A :class:`ModelDevice`.
 

@@ -19,7 +19,7 @@ def open_target(
     variant=None,
     cache=None,
     progress=None,
-    ring_slots=256,
+    ring_slots=None,
     max_cycles=None,
 ):
     """Synthesize and build if need be, and open it.

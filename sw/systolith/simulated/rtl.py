@@ -33,7 +33,7 @@ def open_target(
     variant=None,
     cache=None,
     progress=None,
-    ring_slots=256,
+    ring_slots=None,
     max_cycles=None,
 ):
     """Build the model if need be, and open it.
