@@ -1,10 +1,12 @@
 """A typical run of a device: what the compiler learns from before it builds the model that is kept."""
 
+import itertools
 import sys
 
 import numpy as np
 from systolith_hw import ArrayConfig, BLayout, Code, Descriptor, Output
-from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES
+from systolith_hw.config import PARAMETER_BYTES
+from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES, Reject
 from systolith_hw.registers import REGISTERS, Control, Interrupt
 
 from .errors import SimulationError
@@ -12,9 +14,9 @@ from .simulator import Simulator
 
 __all__ = ["train"]
 
-MEMORY_BYTES = 1 << 24
+MEMORY_BYTES = 1 << 17
 RING_LOG2 = 3
-OPERANDS, PARAMETERS, RESULTS = 1 << 20, 7 << 20, 8 << 20
+OPERANDS = SLOT_BYTES << RING_LOG2
 
 
 def train(library, config):
@@ -33,11 +35,11 @@ def train(library, config):
     """
     with Simulator(library, memory_bytes=MEMORY_BYTES) as simulator:
         memory = simulator.memory
-        memory[OPERANDS:RESULTS] = np.random.default_rng(0).integers(0, 256, RESULTS - OPERANDS, np.uint8)
+        memory[:] = np.random.default_rng(0).integers(0, 256, MEMORY_BYTES, np.uint8)
         descriptors = _descriptors(config)
         for index, descriptor in enumerate(descriptors):
-            slot = memory[index * SLOT_BYTES :][:RECORD_BYTES]
-            slot[:] = np.frombuffer(descriptor.pack(), np.uint8)
+            slot = memory[index * SLOT_BYTES :][:SLOT_BYTES]
+            slot[:] = np.frombuffer(descriptor.pack().ljust(SLOT_BYTES, b"\0"), np.uint8)
         registers = {
             "ring_base": 0,
             "ring_size": RING_LOG2,
@@ -62,19 +64,32 @@ def _descriptors(config):
         {"m": 32, "k": 64, "n": 32, "b_layout": BLayout.NK, "batch": 6, "output": Output.INT32},
         {"m": 32, "k": 32, "n": 64, "b_layout": BLayout.KN, "batch": 6, "output": Output.INT32},
     ]
-    # A small buffer of A does not hold a row of every one.
-    products = [each for each in products if config.max_m_block(each["k"])]
     last = len(products) - 1
-    return [_descriptor(config, interrupt=index == last, **each) for index, each in enumerate(products)]
+    return [_fitting(config, interrupt=index == last, **each) for index, each in enumerate(products)]
+
+
+def _fitting(config, *, m, k, n, **fields):
+    """A product, its sizes halved until a device of this configuration runs it."""
+    while True:
+        descriptor, end = _descriptor(config, m=m, k=k, n=n, **fields)
+        if end <= min(MEMORY_BYTES, 1 << config.address_bits) and descriptor.check(config) is Reject.NONE:
+            return descriptor
+        m, k, n = (-(-size // 2) for size in (m, k, n))
 
 
 def _descriptor(config, *, m, k, n, b_layout, output, batch=1, parameters=False, interrupt=False):
-    def stride(nbytes):
+    """A product whose operands lie one after the other behind the ring, and where they end."""
+
+    def padded(nbytes):
         return -(-nbytes // config.bus_bytes) * config.bus_bytes
 
     b_rows, b_columns = (k, n) if b_layout is BLayout.KN else (n, k)
-    strides = {"a": stride(k), "b": stride(b_columns), "d": stride(n if output is Output.INT8 else 4 * n)}
-    return Descriptor(
+    strides = {"a": padded(k), "b": padded(b_columns), "d": padded(n if output is Output.INT8 else 4 * n)}
+    batch_strides = {name: rows * strides[name] for name, rows in (("a", m), ("b", b_rows), ("d", m))}
+    sizes = {name: batch * nbytes for name, nbytes in batch_strides.items()}
+    sizes["parameter"] = padded(PARAMETER_BYTES * n)
+    *begins, end = itertools.accumulate(sizes.values(), initial=OPERANDS)
+    descriptor = Descriptor(
         m=m,
         k=k,
         n=n,
@@ -83,18 +98,12 @@ def _descriptor(config, *, m, k, n, b_layout, output, batch=1, parameters=False,
         b_layout=b_layout,
         output=output,
         parameters=parameters,
-        a_address=OPERANDS,
-        b_address=OPERANDS + (1 << 20),
-        d_address=RESULTS,
-        parameter_address=PARAMETERS,
-        a_stride=strides["a"],
-        b_stride=strides["b"],
-        d_stride=strides["d"],
-        a_batch_stride=m * strides["a"],
-        b_batch_stride=b_rows * strides["b"],
-        d_batch_stride=m * strides["d"],
         interrupt=interrupt,
+        **{f"{name}_address": begin for name, begin in zip(sizes, begins, strict=True)},
+        **{f"{name}_stride": nbytes for name, nbytes in strides.items()},
+        **{f"{name}_batch_stride": nbytes for name, nbytes in batch_strides.items()},
     )
+    return descriptor, end
 
 
 if __name__ == "__main__":

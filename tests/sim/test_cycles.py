@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from systolith_hw import REGISTERS, ArrayConfig, Descriptor
 from systolith_hw.config import DIMENSION_BITS
-from systolith_hw.descriptor import BLayout, Output
+from systolith_hw.descriptor import SLOT_BYTES, BLayout, Output, Reject
 from systolith_sim import MemoryTiming, open_simulator
 from systolith_sim.cycles import (
     MEMORY_BYTES,
@@ -157,6 +157,35 @@ def test_many_rows(simulators, write_bandwidth):
 def test_random(simulators, text):
     config, simulator = simulators(text)
     cycles, mismatches = compare_random(config, simulator, seed=20261122, cases=100)
+    assert mismatches == []
+    assert cycles > 10_000
+
+
+SMALL = "4x4-axi32-a256-b64-acc32-e1-burst16-o2-ds1-addr15-dim13-cnt24-lc32"
+SMALLEST = "2x2-axi32-a16-b16-acc16-e2-burst8-o2-ds2-addr12-dim8"
+
+
+@pytest.mark.parametrize("text", [SMALL, SMALLEST, "4x8-axi512-a64-b64-acc64-e8-burst256-o2-ds4-addr13"])
+def test_random_cases_fit(text):
+    """Operands lie apart, where an array of few bits can address them: none is rejected for that."""
+    config = ArrayConfig.parse(text)
+    rejected = set()
+    for case in itertools.islice(random_cases(config, seed=1), 200):
+        ring_end = case.ring_base + SLOT_BYTES * len(case.descriptors)
+        for descriptor in case.descriptors:
+            rejected.add(descriptor.check(config))
+            begins = sorted(getattr(descriptor, f"{name}_address") for name in ("a", "b", "d", "parameter"))
+            assert ring_end <= begins[0] < begins[1] < begins[2] < begins[3] < 1 << config.address_bits
+            rows = descriptor.m - 1 + (descriptor.batch - 1) * descriptor.m
+            end = descriptor.d_address + rows * descriptor.d_stride + descriptor.n
+            assert all(end <= begin for begin in begins if begin > descriptor.d_address)
+            assert end <= 1 << config.address_bits
+    assert rejected == {Reject.NONE, Reject.CAPACITY}
+
+
+def test_random_small(simulators):
+    config, simulator = simulators(SMALL)
+    cycles, mismatches = compare_random(config, simulator, seed=1, cases=50)
     assert mismatches == []
     assert cycles > 10_000
 

@@ -33,7 +33,15 @@ def test_train(library, monkeypatch):
 @pytest.mark.slow
 def test_trained_as(cache):
     """The same design with and without training; a training run that fails fails the build."""
-    small = ArrayConfig(rows=2, columns=2, a_buffer_lines=32, b_buffer_lines=64, accumulator_rows=16)
+    small = ArrayConfig(
+        rows=2,
+        columns=2,
+        a_buffer_lines=32,
+        b_buffer_lines=64,
+        accumulator_rows=16,
+        address_bits=12,
+        dimension_bits=8,
+    )
     verilog = cached_verilog(small, lowering="loops", cache=cache)
     plain = build_verilog(verilog, cache=cache)
     trained = build_verilog(verilog, cache=cache, trained_as=small)

@@ -76,5 +76,15 @@ def counters(compute):
     )
 
 
+def test_verify_cycles_rtl(systolith):
+    """For true, on an array with the addresses of a small board."""
+    array = "2x2-axi32-a64-b32-acc8-e1-burst8-o2-ds2-addr15-dim13"
+    result = systolith("verify", "cycles", "--array", array, "--cases", 30, "--json")
+    assert result.code == 0
+    data = result.json
+    assert (data["cases"], data["mismatches"], data["first"]) == (30, 0, None)
+    assert data["cycles"] > 10_000
+
+
 def test_verify_cycles_wrong(fails):
     assert "--array" in fails("verify", "cycles", "--array", "3x3")
