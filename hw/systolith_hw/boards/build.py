@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from .fit import check_fit, check_netlist, check_used
 from .flow import FLOWS, NETLIST, PLACED, REPORT
 from .pictures import FLOORPLAN, RESOURCES, draw_pictures
 from .report import Report, read_report
+from .scratch import scratch_folder
 from .tools import FlowError, ToolFailedError
 
 __all__ = ["Build", "TimingError", "build", "emit"]
@@ -176,8 +176,7 @@ def build(
     folder.mkdir(parents=True, exist_ok=True)
     for stale in (MANIFEST_NAME, board.name + flow.suffix, FAILED, *KEPT, FLOORPLAN, RESOURCES):
         (folder / stale).unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
-        work = Path(scratch)
+    with scratch_folder(folder) as work:
         tell(f"emitting the design of {board.name}, array {config}")
         made_hz = emit(board, config, work, clock_hz=clock_hz or board.clock_hz, baud=baud)
         tell("synthesizing")
