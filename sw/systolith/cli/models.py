@@ -21,12 +21,14 @@ TITLES = {Model.MINILM: "all-MiniLM-L6-v2", Model.SMOLLM2: "SmolLM2-135M-Instruc
 LIBRARIES = ("torch", "transformers")
 
 
-def load_model(model):
+def load_model(model, *, layers=None):
     """Import torch and load a model, with a line on stderr before what takes long.
 
     Parameters
     ----------
     model : Model
+    layers : int or None
+        Only the first so many; None: all.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def load_model(model):
     Raises
     ------
     typer.BadParameter
-        If it, or what it needs, is not installed.
+        If it, or what it needs, is not installed, or it has not so many layers.
     """
     progress(f"loading torch and {TITLES[model]}")
     try:
@@ -43,7 +45,7 @@ def load_model(model):
         from systolith.torch.threads import use_one_thread
 
         use_one_thread()
-        return MODELS[model.value](progress=progress)
+        return MODELS[model.value](layers=layers, progress=progress)
     except ModuleNotFoundError as error:
         if error.name in LIBRARIES:
             message = f"{error.name} is not installed: pip install 'systolith[torch,models]'"
@@ -52,6 +54,10 @@ def load_model(model):
         else:
             raise
         raise typer.BadParameter(message, param_hint="MODEL") from None
+    except ValueError as error:
+        if layers is None:
+            raise
+        raise typer.BadParameter(str(error), param_hint="--layers") from None
 
 
 def weight_facts(module):

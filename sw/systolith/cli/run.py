@@ -67,6 +67,9 @@ def run(
             "device's own if it has one, else 100.",
         ),
     ] = None,
+    layers: Annotated[
+        int | None, typer.Option(min=1, help="Only the model's first so many layers; all unless given.")
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare every result with the golden arithmetic.")
     ] = True,
@@ -93,7 +96,7 @@ def run(
     else:
         _check(prompt, "a prompt", "--prompt")
     check_options(target, array, memory_latency=mem_latency, memory_stall=mem_stall)
-    loaded = load_model(model)
+    loaded = load_model(model, layers=layers)
     facts = {
         "target": target,
         "seed": seed,

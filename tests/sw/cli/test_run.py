@@ -77,6 +77,16 @@ def test_run_text(systolith):
     assert len(result.json["similarities_float32"]) == 2
 
 
+def test_run_layers(systolith, fails):
+    result = systolith("run", "minilm", "--target", "golden", "--text", "One.", "--layers", 2)
+    assert result.code == 0
+    assert "all-MiniLM-L6-v2 (2 of 6 layers) on target golden" in result.out
+    assert "all 16 results equal the golden arithmetic bit for bit" in result.out
+    assert fails("run", "minilm", "--target", "golden", "--layers", 7) == (
+        "Invalid value for --layers: layers must be from 1 to 6, as all-MiniLM-L6-v2 has, not 7"
+    )
+
+
 def test_run_not_verified(systolith):
     result = systolith("run", "minilm", "--target", "golden", "--text", "One.", "--no-verify", "--json")
     assert result.code == 0
@@ -137,7 +147,7 @@ def test_run_wrong_is_quick(systolith, monkeypatch):
     """Bad options are told before torch is loaded."""
     import systolith.cli.run as command
 
-    monkeypatch.setattr(command, "load_model", lambda model: pytest.fail("loaded"))
+    monkeypatch.setattr(command, "load_model", lambda model, layers: pytest.fail("loaded"))
     with pytest.raises(UnknownTarget) as error:
         find_target("board")
     for arguments, message in (

@@ -94,7 +94,7 @@ def test_run_wrong_is_quick(fails, monkeypatch):
     """Bad options are told before torch is loaded."""
     import systolith.cli.run as command
 
-    monkeypatch.setattr(command, "load_model", lambda model: pytest.fail("loaded"))
+    monkeypatch.setattr(command, "load_model", lambda model, layers: pytest.fail("loaded"))
     for arguments, message in (
         (["--prompt", ""], "Invalid value for --prompt: a prompt must not be empty"),
         (["--prompt", "a\udcff"], r"Invalid value for --prompt: a prompt must be UTF-8 text, not 'a\udcff'"),

@@ -76,6 +76,16 @@ def test_accuracy(minilm, wide_golden):
     assert verifier.checked == 20 * 6 * 8
 
 
+def test_layers(minilm):
+    """The first layers do what they do in the whole model."""
+    short = load_minilm(layers=2)
+    assert short.name == "all-MiniLM-L6-v2 (2 of 6 layers)"
+    tokens = torch.arange(1000, 1009)[None]
+    with torch.inference_mode():
+        states = minilm.encoder(tokens, output_hidden_states=True).hidden_states
+        assert torch.equal(short.encoder(tokens).last_hidden_state, states[2])
+
+
 @pytest.mark.slow
 def test_accuracy_on_rtl(minilm, open_shared):
     """The default array in simulation, to the bit."""

@@ -5,9 +5,10 @@ import importlib.util
 import logging
 import pathlib
 
+from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
 
-__all__ = ["package_folder", "quiet"]
+__all__ = ["load_config", "package_folder", "quiet"]
 
 
 def package_folder(package, *, title, install):
@@ -35,6 +36,37 @@ def package_folder(package, *, title, install):
     if spec is None:
         raise ModuleNotFoundError(f"{title} is not installed: {install}", name=package)
     return pathlib.Path(spec.origin).parent
+
+
+def load_config(folder, *, title, layers):
+    """The configuration of a model, of all of its layers or only the first ones, and what it is called.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    title : str
+        Of the whole model.
+    layers : int or None
+        None: all.
+
+    Returns
+    -------
+    config : transformers.PreTrainedConfig
+    name : str
+
+    Raises
+    ------
+    ValueError
+        If it has not so many layers.
+    """
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    if layers is None:
+        return config, title
+    whole = config.num_hidden_layers
+    if not 1 <= layers <= whole:
+        raise ValueError(f"layers must be from 1 to {whole}, as {title} has, not {layers}")
+    config.num_hidden_layers = layers
+    return config, f"{title} ({layers} of {whole} layers)"
 
 
 @contextlib.contextmanager

