@@ -114,40 +114,41 @@ class CycleCounters(wiring.Component):
             with m.Default():
                 m.d.comb += cause.eq(Mux(charged, numbers["drain"], numbers["fill"]))
 
-        # What belongs to nobody is forgotten.
+        # A charge begins in the cycle after another was finished. What belongs to nobody is forgotten.
         bank = Signal(range(banks))
+        begins = Signal()
         seen = Signal(len(CAUSES))
-        seen_now = Signal.like(seen)
         total = Signal(self._config.counter_bits)
-        total_now = Signal.like(total)
-        m.d.comb += [seen_now.eq(seen | (busy << cause)), total_now.eq(total + busy)]
-        m.d.sync += [seen.eq(seen_now), total.eq(total_now)]
-        with m.If(finish | ~(charged | busy)):
-            m.d.sync += [seen.eq(0), total.eq(0)]
+        m.d.sync += begins.eq(finish | ~(charged | busy))
+        with m.If(begins):
+            m.d.sync += [seen.eq(busy << cause), total.eq(busy)]
+        with m.Else():
+            m.d.sync += [seen.eq(seen | (busy << cause)), total.eq(total + busy)]
         with m.If(finish):
             m.d.sync += bank.eq(bank + 1)
 
-        oldest = self._hand_over(m, finish, waits, banks)
-        m.submodules.ended = ended = memory.Memory(shape=len(total) + len(seen), depth=banks, init=[])
-        write, read = ended.write_port(), ended.read_port()
+        finished = Signal()
+        m.d.sync += finished.eq(finish)
+        oldest = self._hand_over(m, finished, waits, banks)
+        slots = self._config.descriptor_slots
+        m.submodules.ended = ended = memory.Memory(shape=len(total) + len(seen), depth=slots, init=[])
+        write, read = ended.write_port(), ended.read_port(domain="comb")
         m.d.comb += [
-            write.en.eq(finish),
-            write.addr.eq(bank),
-            write.data.eq(Cat(total_now, seen_now)),
+            write.en.eq(finished),
+            write.addr.eq(bank - 1),
+            write.data.eq(Cat(total, seen)),
             read.addr.eq(oldest),
         ]
-        words = self._count(m, busy, cause, bank, ~seen.bit_select(cause, 1), oldest)
+        words = self._count(m, busy, cause, bank, begins | ~seen.bit_select(cause, 1), oldest)
         self._show(m, read.data[: len(total)], words, read.data[len(total) :])
         return m
 
-    def _hand_over(self, m, finish, waits, banks):
+    def _hand_over(self, m, finished, waits, banks):
         """Tell that there are results; return the bank of the oldest."""
-        finished = Signal()
         untaken = Signal(range(banks + 1))
         oldest = Signal(range(banks))
         valid, release = self.results.valid, self.results.release
         m.d.comb += waits.eq(finished | valid)
-        m.d.sync += finished.eq(finish)
         with m.If(finished & ~release):
             m.d.sync += [untaken.eq(untaken + 1), valid.eq(1)]
         with m.If(release & ~finished):
