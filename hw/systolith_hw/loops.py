@@ -26,6 +26,7 @@ class TileLoop(wiring.Component):
     load : 1
         Begin a nest over ``dimensions``; the first iteration is there in the next cycle.
     dimensions : Dimensions
+        If there is one descriptor slot, they and ``k_step`` are there before ``load``, and stay.
     k_step : range(len(k_steps))
         Which length a step along K has; with ``load`` in the nest that begins.
     advance : 1
@@ -53,6 +54,7 @@ class TileLoop(wiring.Component):
         self._config = config
         self._k_steps = k_steps
         self._over_n = over_n
+        self._sizes_stay = config.descriptor_slots == 1
         super().__init__(
             {
                 "load": In(1),
@@ -118,11 +120,11 @@ class TileLoop(wiring.Component):
         # The last element of the last step but one, negative if there is only one; its low bits are also
         # those of the last element.
         before_last = Signal(signed(max(len(size), *step_bits) + 1), name=f"{name}_before_last")
-        loads = Signal.like(before_last, name=f"{name}_loads")
         step = _choose(which, steps)
+        loads = self._keep(m, before_last, size - (step + 1))
         last_after = Signal(name=f"{name}_last_after")
         last_next = Signal(name=f"{name}_last_next")
-        m.d.comb += [loads.eq(size - (step + 1)), position.eq(index << unit), last_next.eq(last)]
+        m.d.comb += [position.eq(index << unit), last_next.eq(last)]
         # Whether a step is the first or the last, and how long it is, is known a cycle ahead.
         follows_last = _choose(which, [index[bits - unit :] == before_last[bits:-1] for bits in step_bits])
         m.d.comb += last_after.eq(Mux(last, before_last < 0, follows_last))
@@ -136,7 +138,7 @@ class TileLoop(wiring.Component):
             m.d.sync += index.eq(0)
         with m.If(self.load):
             m.d.comb += last_next.eq(loads < 0)
-            m.d.sync += [first.eq(1), before_last.eq(loads)]
+            m.d.sync += first.eq(1)
         tail = Mux(self.load, loads, before_last)
         m.d.sync += [last.eq(last_next), end.eq(_end(tail, last_next, end))]
         return before_last + step, _end(before_last, last_after, end)
@@ -161,7 +163,18 @@ class TileLoop(wiring.Component):
         with m.If(advance):
             m.d.sync += [first.eq(self.last_m), later_excess.eq(excess + block)]
         with m.If(self.load):
-            m.d.sync += [first.eq(1), block.eq(sizes.m_block), first_excess.eq(sizes.m_block - sizes.m)]
+            m.d.sync += first.eq(1)
+        if self._sizes_stay:
+            m.d.comb += block.eq(sizes.m_block)
+        else:
+            self._keep(m, block, sizes.m_block)
+        self._keep(m, first_excess, sizes.m_block - sizes.m)
+
+    def _keep(self, m, kept, value):
+        """Keep a value of a nest until the next begins; return what it is with ``load``."""
+        with m.If(self.load | self._sizes_stay):
+            m.d.sync += kept.eq(value)
+        return kept if self._sizes_stay else value
 
 
 def _end(final, last, end):

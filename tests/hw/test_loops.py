@@ -44,13 +44,16 @@ def check(cases, config, k_steps, seed, *, idle, over_n=True):
 
     async def bench(ctx):
         for dimensions, k_step in cases:
-            ctx.set(dut.load, 1)
             ctx.set(dut.dimensions, dimensions)
-            ctx.set(dut.advance, rng.randrange(2))
             ctx.set(dut.k_step, k_steps.index(k_step))
+            if config.descriptor_slots == 1:
+                await ctx.tick()
+            ctx.set(dut.load, 1)
+            ctx.set(dut.advance, rng.randrange(2))
             await ctx.tick()
             ctx.set(dut.load, 0)
-            ctx.set(dut.dimensions, dict.fromkeys(dimensions, 3))
+            if config.descriptor_slots > 1:
+                ctx.set(dut.dimensions, dict.fromkeys(dimensions, 3))
             for expected in nest(dimensions, config.columns, k_step, over_n=over_n):
                 advance = False
                 while not advance:
@@ -66,8 +69,9 @@ def check(cases, config, k_steps, seed, *, idle, over_n=True):
 
 
 @pytest.mark.parametrize("idle", [0, 0.5])
-def test_sim_random(idle):
-    config = small_config(columns=8)
+@pytest.mark.parametrize("slots", [1, 4])
+def test_sim_random(slots, idle):
+    config = small_config(columns=8, descriptor_slots=slots)
     rng = random.Random(5)
     cases = []
     for _ in range(25):
