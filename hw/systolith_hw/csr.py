@@ -3,8 +3,10 @@
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from .axi import Response, axi_lite_subordinate_ports
+from .descriptor import RECORD_BYTES, SLOT_BYTES
 from .registers import ADDRESS_SPACE_BITS, REGISTERS, Control, Interrupt, Status, identity
 
 __all__ = ["ControlStatusRegisters"]
@@ -28,7 +30,7 @@ class ControlStatusRegisters(wiring.Component):
         An enabled interrupt is pending.
     enable : 1
     ring_base, ring_size, ring_tail
-        As written.
+        As written, ``ring_base`` but for the bits that no address of a ring has.
     ring_head : unsigned(16)
         Descriptors completed.
     completion_interrupt : 1
@@ -118,7 +120,9 @@ class ControlStatusRegisters(wiring.Component):
                         if name == "cycles_low":
                             m.d.sync += cycles_high.eq(cycles[32:])
 
-        # Writes.
+        # Writes. What is never set takes no logic.
+        kept = {"ring_base": (1 << self._config.address_bits) - SLOT_BYTES}
+        record_log2 = exact_log2(RECORD_BYTES)
         write = Signal()
         mask = Signal(32)
         data = self.s_axil_wdata
@@ -136,7 +140,7 @@ class ControlStatusRegisters(wiring.Component):
                 for name, register in writable.items():
                     with m.Case(REGISTERS[name].offset >> 2):
                         m.d.sync += [
-                            register.eq((register & ~mask) | (data & mask)),
+                            register.eq(((register & ~mask) | (data & mask)) & kept.get(name, 0xFFFFFFFF)),
                             self.s_axil_bresp.eq(Response.OKAY),
                         ]
                 with m.Case(REGISTERS["status"].offset >> 2):
@@ -156,6 +160,6 @@ class ControlStatusRegisters(wiring.Component):
             m.d.sync += [
                 irq_pending[1].eq(1),
                 fault.eq(1),
-                fault_address.eq(self.record_fault_address),
+                fault_address[record_log2:].eq(self.record_fault_address[record_log2:]),
             ]
         return m

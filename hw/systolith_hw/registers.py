@@ -83,7 +83,9 @@ REGISTERS = {
     "scratch": Register(offset=0x1C, access="rw", doc="Holds what is written; for self-tests"),
     "control": Register(offset=0x20, access="rw", doc="Bit 0 enable"),
     "status": Register(offset=0x24, access="w1c", doc="Bit 0 busy (read only), bit 1 fault"),
-    "ring_base": Register(offset=0x28, access="rw", doc="Address of the descriptor ring; a multiple of 128"),
+    "ring_base": Register(
+        offset=0x28, access="rw", doc="Address of the descriptor ring; a multiple of 128: bits 6–0 stay zero"
+    ),
     "ring_size": Register(
         offset=0x2C, access="rw", doc="Binary logarithm of the number of slots in the ring, 0 to 15"
     ),

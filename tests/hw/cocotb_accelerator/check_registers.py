@@ -47,7 +47,7 @@ async def values_after_reset(dut):
 @cocotb.test(**LIMIT)
 async def writable_bits(dut):
     bench = await Bench.start(dut, seed=3, set_up=False)
-    masks = {"scratch": 0xFFFFFFFF, "ring_base": 0xFFFFFFFF, "ring_size": 15, "irq_enable": 3}
+    masks = {"scratch": 0xFFFFFFFF, "ring_base": 0xFFFFFF80, "ring_size": 15, "irq_enable": 3}
     for name, mask in masks.items():
         for value in (0xFFFFFFFF, 0, 0xA5A5A5A5, 0x5A5A5A5A):
             await bench.write(name, value)
