@@ -16,6 +16,7 @@ __all__ = [
     "BOARD_REGISTERS",
     "CHECK_BYTES",
     "CRC_NAME",
+    "DROPPED_BITS",
     "LINK_MAGIC",
     "LINK_VERSION",
     "PAYLOAD_MAX_BYTES",
@@ -59,10 +60,14 @@ SPACE_MASK = 0x03
 """Bits of ``operation`` that hold the :class:`Space`; all others are zero."""
 
 IDLE_BYTES = 512
-"""Bytes' time after the last byte of an incomplete request at which the board drops it."""
+"""Bytes' time without a byte, or up to a quarter more, after which a board drops an incomplete request."""
 
 QUEUE_BYTES = 2048
 """Bytes of requests that a board takes before the first of them is answered, unless it has less room."""
+
+
+DROPPED_BITS = 16
+"""Of the board register ``dropped``."""
 
 
 class Space(enum.IntEnum):
@@ -153,7 +158,7 @@ BOARD_REGISTERS = {
     "state": Register(offset=0x1C, access="ro", doc="Bit 0 interrupt, bit 1 fault"),
     "cycles": Register(offset=0x20, access="ro", doc="Clock cycles, modulo 2³²"),
     "dropped": Register(
-        offset=0x24, access="ro", doc="Requests that were dropped as damaged or incomplete, modulo 2³²"
+        offset=0x24, access="ro", doc="Requests that were dropped as damaged or incomplete, modulo 2¹⁶"
     ),
 }
 """Every register of the space ``BOARD`` by name, in address order."""

@@ -3,10 +3,12 @@
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from systolith_hw.axi import Response
 from systolith_hw.link import (
     BOARD_REGISTERS,
+    DROPPED_BITS,
     LINK_MAGIC,
     LINK_VERSION,
     BoardControl,
@@ -29,7 +31,8 @@ class BoardRegisters(wiring.Component):
     ----------
     memory_bytes, clock_hz, baud, queue_bytes : int
     reset_cycles : int
-        That a reset lasts: as long as anything may be on its way through a part that has no reset.
+        That a reset lasts, and no more than twice as many: as long as anything may be on its way through a
+        part that has no reset. A power of two.
 
     Members
     -------
@@ -47,6 +50,8 @@ class BoardRegisters(wiring.Component):
         Holds the accelerator in reset.
     fault : 1
         There was a ``bus_error`` since the last reset.
+    cycles : 32
+        The register.
     """
 
     def __init__(self, *, memory_bytes, clock_hz, baud, queue_bytes, reset_cycles):
@@ -69,16 +74,19 @@ class BoardRegisters(wiring.Component):
                 "dropped": In(1),
                 "reset": Out(1),
                 "fault": Out(1),
+                "cycles": Out(32),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         access = self.access
-        cycles = Signal(32)
-        dropped = Signal(32)
-        left = Signal(range(self._reset_cycles + 1))
-        m.d.sync += [cycles.eq(cycles + 1), dropped.eq(dropped + self.dropped)]
+        dropped = Signal(DROPPED_BITS)
+        # A reset is over at the second turn of the counter's low bits.
+        turns = Signal()
+        has_turned = Signal()
+        m.d.sync += [self.cycles.eq(self.cycles + 1), dropped.eq(dropped + self.dropped)]
+        m.d.comb += turns.eq(self.cycles[: exact_log2(self._reset_cycles)].all())
         with m.If(self.bus_error):
             m.d.sync += self.fault.eq(1)
         assert BoardState.INTERRUPT == 1 and BoardState.FAULT == 2
@@ -86,7 +94,7 @@ class BoardRegisters(wiring.Component):
         varying = {
             "control": 0,
             "state": Cat(self.interrupt, self.fault),
-            "cycles": cycles,
+            "cycles": self.cycles,
             "dropped": dropped,
         }
         assert self._facts.keys() | varying.keys() == BOARD_REGISTERS.keys()
@@ -102,12 +110,10 @@ class BoardRegisters(wiring.Component):
             with m.If((access.data & BoardControl.RESET).any()):
                 m.d.comb += [
                     self.reset.eq(access.request),
-                    access.done.eq(left == self._reset_cycles),
+                    access.done.eq(access.request & turns & has_turned),
                 ]
-                with m.If(access.request):
-                    m.d.sync += [left.eq(left + 1), self.fault.eq(0)]
-        with m.If(access.done):
-            m.d.sync += left.eq(0)
+        with m.If(self.reset):
+            m.d.sync += [self.fault.eq(0), has_turned.eq(has_turned ^ turns)]
         for name, value in varying.items():
             with m.If(access.request & (word == BOARD_REGISTERS[name].offset >> 2)):
                 m.d.comb += access.read_data.eq(value)

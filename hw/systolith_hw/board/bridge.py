@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from systolith_hw.counting import next_count
 from systolith_hw.link import (
     PAYLOAD_MAX_BYTES,
     REQUEST_HEADER,
@@ -75,8 +76,9 @@ class Bridge(wiring.Component):
         self._is_write = is_write = Signal()
         self._space = Signal(Space)
         self._status = status = Signal(LinkStatus)
-        self._left = left = Signal(range(-1, PAYLOAD_MAX_BYTES))
-        self._address = address = Signal(self._address_bits)
+        # Minus the bytes left.
+        self._left = left = Signal(range(-PAYLOAD_MAX_BYTES, 1))
+        self._address = Signal(self._address_bits)
         # A register's, which move through it: a byte in for one written, or out for one read.
         self._word = word = Signal(32)
         self._access_memory = Signal()
@@ -87,21 +89,23 @@ class Bridge(wiring.Component):
         has_ended = Signal()
         wanted = Signal()
         taken = Signal(8)
+        # A byte of the payload moves; a register has been read, or will not be.
         moves = Signal()
+        answered = Signal()
         done, response, memory_byte, register = self._connect_accesses(m)
         byte, out = self.requests.payload, self.response
         m.d.comb += [
-            has_ended.eq(left < 0),
+            has_ended.eq(left >= 0),
             wanted.eq(status == LinkStatus.OKAY),
-            self.part.eq(~left[: len(self.part)]),
+            self.part.eq(left[: len(self.part)]),
             out.payload.data.eq(read),
         ]
         with m.If(done):
             m.d.sync += status.eq(response)
-        with m.If(moves):
+        with m.If(moves | answered):
             # The word is zero when a register is read, and nothing is read at any other time.
-            m.d.sync += [word.eq(Cat(word[8:], taken) | register), address.eq(address + is_memory)]
-        with m.FSM():
+            m.d.sync += word.eq(Cat(word[8:], taken) | register)
+        with m.FSM() as fsm:
             with m.State("HEADER"):
                 is_repeated = index < RESPONSE_HEADER.size
                 m.d.comb += [
@@ -132,13 +136,12 @@ class Bridge(wiring.Component):
                     ]
                 with m.If(self.requests.valid & self.requests.ready):
                     m.d.comb += moves.eq(1)
-                    m.d.sync += left.eq(left - 1)
             with m.State("ACCESS"):
                 m.d.comb += self._access_register.eq(wanted)
                 with m.If(done | ~wanted | is_memory):
                     m.next = "END"
                     with m.If(~is_write):
-                        m.d.comb += moves.eq(1)
+                        m.d.comb += answered.eq(1)
                         m.next = "FETCH"
             with m.State("FETCH"):
                 m.d.comb += self._access_memory.eq(is_memory & wanted & ~has_ended)
@@ -151,12 +154,12 @@ class Bridge(wiring.Component):
             with m.State("SEND"):
                 m.d.comb += out.valid.eq(1)
                 with m.If(out.ready):
-                    m.d.sync += left.eq(left - 1)
                     m.next = "FETCH"
             with m.State("END"):
                 m.d.comb += [out.valid.eq(1), out.payload.data.eq(status), out.payload.last.eq(1)]
                 with m.If(out.ready):
                     m.next = "HEADER"
+        self._count(m, index, in_header=fsm.ongoing("HEADER"), moves=moves)
         return m
 
     def _take_header(self, m, index, byte):
@@ -175,12 +178,10 @@ class Bridge(wiring.Component):
                     (byte & ~(WRITE | SPACE_MASK)).any() | (byte & SPACE_MASK == SPACE_MASK)
                 )
             with m.Case(1):
-                m.d.sync += self._left.eq(byte)
                 m.d.comb += refused.eq(~is_memory & (byte != REGISTER_BYTES - 1))
             for number in range(4):
                 with m.Case(RESPONSE_HEADER.size + number):
                     kept = self._address[8 * number : 8 * number + 8]
-                    m.d.sync += kept.eq(byte)
                     unused = byte[: exact_log2(REGISTER_BYTES)] if number == 0 else byte
                     m.d.comb += [
                         refused.eq(~is_memory & unused.any()),
@@ -190,6 +191,20 @@ class Bridge(wiring.Component):
             m.d.sync += self._status.eq(LinkStatus.REFUSED)
         with m.Elif(outside & (self._status == LinkStatus.OKAY)):
             m.d.sync += self._status.eq(LinkStatus.DECERR)
+
+    def _count(self, m, index, *, in_header, moves):
+        """Keep length and address, byte by byte of the header, and count both as the payload moves."""
+        byte = self.requests.payload
+        taken = in_header & self.requests.valid & self.requests.ready
+        next_left = next_count(self._left, loads=in_header, value=Cat(~byte, 1))
+        with m.If(moves | (taken & (index == 1))):
+            m.d.sync += self._left.eq(next_left)
+        next_address = next_count(self._address, loads=in_header, value=byte.replicate(4))
+        counts = moves & (self._space == Space.MEMORY)
+        for number in range(4):
+            place = slice(8 * number, 8 * number + 8)
+            with m.If(counts | (taken & (index == RESPONSE_HEADER.size + number))):
+                m.d.sync += self._address[place].eq(next_address[place])
 
     def _connect_accesses(self, m):
         """Offer every space its accesses.

@@ -3,14 +3,11 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for, exact_log2
+from amaranth.utils import exact_log2
 
-from systolith_hw.link import PAYLOAD_MAX_BYTES, REQUEST_HEADER
+from systolith_hw.counting import next_count
 
-__all__ = ["KEPT_MAX_BYTES", "FrameQueue"]
-
-KEPT_MAX_BYTES = REQUEST_HEADER.size + PAYLOAD_MAX_BYTES
-"""Of a request: header and payload."""
+__all__ = ["FrameQueue"]
 
 
 class FrameQueue(wiring.Component):
@@ -30,8 +27,6 @@ class FrameQueue(wiring.Component):
         What was written may be read.
     rewind : 1
         What was written since the last commit never was.
-    written : range(KEPT_MAX_BYTES + 1)
-        Bytes since then; there may not be more.
     full : 1
         Nothing may be written. Tells of what has been written until two cycles ago.
     bytes : stream of 8
@@ -52,7 +47,6 @@ class FrameQueue(wiring.Component):
                 "data": In(8),
                 "commit": In(1),
                 "rewind": In(1),
-                "written": Out(bits_for(KEPT_MAX_BYTES)),
                 "full": Out(1),
                 "bytes": Out(stream.Signature(8)),
             }
@@ -67,7 +61,6 @@ class FrameQueue(wiring.Component):
         end = Signal.like(committed)
         read = Signal.like(committed)
         m.d.comb += [
-            end.eq(committed + self.written),
             write_port.addr.eq(end),
             write_port.data.eq(self.data),
             write_port.en.eq(self.write),
@@ -76,12 +69,10 @@ class FrameQueue(wiring.Component):
             self.bytes.payload.eq(read_port.data),
         ]
         m.d.sync += self.full.eq((end ^ read) == self._depth)
-        with m.If(self.write):
-            m.d.sync += self.written.eq(self.written + 1)
+        with m.If(self.write | self.rewind):
+            m.d.sync += end.eq(next_count(end, loads=self.rewind, value=committed))
         with m.If(self.commit):
             m.d.sync += committed.eq(end)
-        with m.If(self.commit | self.rewind):
-            m.d.sync += self.written.eq(0)
         with m.If(self.bytes.ready):
             m.d.sync += self.bytes.valid.eq(0)
         with m.If(read_port.en):

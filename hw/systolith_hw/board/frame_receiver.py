@@ -1,14 +1,13 @@
 """Finds requests in the bytes of the line, and lets only whole ones pass."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for
 
+from systolith_hw.counting import next_count
 from systolith_hw.link import CHECK_BYTES, PAYLOAD_MAX_BYTES, REQUEST_HEADER, REQUEST_START, WRITE
 
 from .checksum import FrameCheck
-from .frame_queue import KEPT_MAX_BYTES
 
 __all__ = ["FrameReceiver"]
 
@@ -22,7 +21,7 @@ class FrameReceiver(wiring.Component):
     Parameters
     ----------
     idle_cycles : int
-        Without a byte, after which a request that is not whole is dropped.
+        Without a byte, after which a request that is not whole is dropped; after a quarter more at most.
 
     Members
     -------
@@ -30,7 +29,9 @@ class FrameReceiver(wiring.Component):
         Ready again eight cycles after a byte, for the check takes in a bit a cycle.
     error : 1
         A byte was lost.
-    write, data, commit, rewind, written, full
+    cycles : 32
+        Goes up by one in each.
+    write, data, commit, rewind, full
         To a :class:`~.frame_queue.FrameQueue`: header and payload.
     dropped : 1
         A request was dropped.
@@ -48,11 +49,11 @@ class FrameReceiver(wiring.Component):
             {
                 "bytes": In(stream.Signature(8)),
                 "error": In(1),
+                "cycles": In(32),
                 "write": Out(1),
                 "data": Out(8),
                 "commit": Out(1),
                 "rewind": Out(1),
-                "written": In(bits_for(KEPT_MAX_BYTES)),
                 "full": In(1),
                 "dropped": Out(1),
             }
@@ -66,7 +67,7 @@ class FrameReceiver(wiring.Component):
         # Within a request: header, its check, payload, and the check of both.
         active = Signal()
         checks = Signal()
-        in_payload = Signal()
+        in_header = Signal()
         part_ends = Signal()
         shift = Signal(8)
         shifts = Signal()
@@ -74,9 +75,13 @@ class FrameReceiver(wiring.Component):
         steps = Signal(range(8 * REQUEST_HEADER.size))
         byte_ends = Signal()
         is_write = Signal()
-        # What ``written`` is when all of the payload has come.
-        whole = Signal(range(PAYLOAD_MAX_BYTES))
-        idle = Signal(range(-self._idle_cycles, 1), init=-self._idle_cycles)
+        # Minus the bytes of the payload that have not come.
+        left = Signal(range(-PAYLOAD_MAX_BYTES, 1))
+        # Time is counted in eighths or less of what is given, of which the first may have passed already.
+        time_bit = max(0, (self._idle_cycles // 8).bit_length() - 2)
+        time = Signal()
+        idle_max = -(-self._idle_cycles >> time_bit + 1) + 1
+        idle = Signal(range(-idle_max, 1), init=-idle_max)
         drop = Signal()
         m.d.comb += [
             self.bytes.ready.eq(~shifts),
@@ -96,33 +101,34 @@ class FrameReceiver(wiring.Component):
                 drop.eq(shifts & (shift[0] != check.check[0])),
             ]
         with m.Else():
-            all_came = Mux(in_payload, self.written[: len(whole)] == whole, steps.all())
+            all_came = Mux(in_header, steps.all(), left >= 0)
             m.d.comb += [part_ends.eq(byte_ends & all_came), drop.eq(arrived & self.full)]
         with m.If(self.error | (idle >= 0)):
             m.d.comb += drop.eq(1)
 
         with m.If(shifts):
             m.d.sync += [shift.eq(shift[1:]), steps.eq(steps + 1), shifts.eq(~byte_ends)]
-        m.d.sync += idle.eq(idle + 1)
+        m.d.sync += time.eq(self.cycles[time_bit])
+        m.d.sync += idle.eq(idle + (time & ~self.cycles[time_bit]))
         with m.If(arrived):
             m.d.sync += [shift.eq(byte), shifts.eq(1), idle.eq(idle.init)]
-            with m.If(~checks & ~in_payload & (steps == 0)):
+            with m.If(~checks & in_header & (steps == 0)):
                 m.d.sync += is_write.eq((byte & WRITE).any())
-            with m.If(~checks & ~in_payload & (steps == 8)):
-                m.d.sync += whole.eq(byte + 1 + REQUEST_HEADER.size)
+            with m.If(~checks & (~in_header | (steps == 8))):
+                m.d.sync += left.eq(next_count(left, loads=in_header, value=Cat(~byte, 1)))
         with m.If(part_ends):
-            m.d.sync += [checks.eq(~checks), in_payload.eq(in_payload | checks), steps.eq(0)]
-            with m.If(checks & (in_payload | ~is_write)):
+            m.d.sync += [checks.eq(~checks), in_header.eq(in_header & ~checks), steps.eq(0)]
+            with m.If(checks & (~in_header | ~is_write)):
                 m.d.sync += active.eq(0)
         with m.If(drop):
             m.d.sync += active.eq(0)
         with m.If(~active):
             m.d.sync += [
                 *(active.eq(arrived & (byte == REQUEST_START)), idle.eq(idle.init)),
-                *(checks.eq(0), in_payload.eq(0), shifts.eq(0), steps.eq(0)),
+                *(checks.eq(0), in_header.eq(1), shifts.eq(0), steps.eq(0)),
             ]
         m.d.sync += [
-            self.commit.eq(active & part_ends & checks & (in_payload | ~is_write) & ~drop),
+            self.commit.eq(active & part_ends & checks & (~in_header | ~is_write) & ~drop),
             self.rewind.eq(active & drop),
         ]
         return m

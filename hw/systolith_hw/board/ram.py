@@ -7,6 +7,7 @@ from amaranth.utils import bits_for, exact_log2
 
 from systolith_hw.axi import BOUNDARY_BYTES, BURST_INCR, Response, axi4_manager_ports
 from systolith_hw.config import ADDRESS_BITS
+from systolith_hw.counting import next_count
 
 from .bus_access import Access
 
@@ -133,19 +134,32 @@ class OnChipRam(wiring.Component):
         """The part of a beat's address that changes during a burst: none crosses a boundary."""
         return address[: exact_log2(BOUNDARY_BYTES) - self._beat_bits]
 
+    def _beyond(self, address):
+        """The rest of it."""
+        return address[exact_log2(BOUNDARY_BYTES) - self._beat_bits :]
+
+    def _move(self, address, begins, burst_address):
+        """Go on to the next beat, or begin with the first of a burst."""
+        first = self._within(burst_address >> self._beat_bits)
+        return self._within(address).eq(next_count(self._within(address), loads=begins, value=first))
+
     def _read(self, m):
         active = Signal()
         address = self._read_address
+        # Minus the beats left.
         left = Signal(8)
         error = Signal(2)
         identifier = Signal.like(self.s_axi_arid)
         issue = self._reads
         last = Signal()
+        # Whether the next address, if there is one, is that of a burst.
+        begins = Signal()
         # Of the beat that the memory gives, what comes with it.
         beat_last, beat_error, beat_identifier = Signal(), Signal.like(error), Signal.like(identifier)
         taken = Signal()
         m.d.comb += [
-            last.eq(left == 0),
+            last.eq(left.all()),
+            begins.eq(~active | last),
             taken.eq(~self.s_axi_rvalid | self.s_axi_rready),
             self._stays.eq((self._is_beat | self._is_access) & ~taken),
             issue.eq(active & ~(self._stays | self._wanted | self._read_waits)),
@@ -166,13 +180,15 @@ class OnChipRam(wiring.Component):
                 beat_error.eq(error),
                 beat_identifier.eq(identifier),
             ]
-        with m.If(issue):
-            m.d.sync += [self._within(address).eq(self._within(address) + 1), left.eq(left - 1)]
+        with m.If(issue | self.s_axi_arready):
+            m.d.sync += [
+                self._move(address, begins, self.s_axi_araddr),
+                left.eq(next_count(left, loads=begins, value=~self.s_axi_arlen)),
+            ]
         with m.If(self.s_axi_arready):
             m.d.sync += [
                 active.eq(self.s_axi_arvalid),
-                address.eq(self.s_axi_araddr >> self._beat_bits),
-                left.eq(self.s_axi_arlen),
+                self._beyond(address).eq(self._beyond(self.s_axi_araddr >> self._beat_bits)),
                 error.eq(self._error("ar")),
                 identifier.eq(self.s_axi_arid),
             ]
@@ -192,18 +208,18 @@ class OnChipRam(wiring.Component):
         ]
         with m.If(self.s_axi_bready):
             m.d.sync += self.s_axi_bvalid.eq(0)
-        with m.If(take):
-            m.d.sync += self._within(address).eq(self._within(address) + 1)
-            with m.If(self.s_axi_wlast):
-                m.d.sync += [
-                    self.s_axi_bvalid.eq(1),
-                    self.s_axi_bresp.eq(error),
-                    self.s_axi_bid.eq(identifier),
-                ]
+        with m.If(take & self.s_axi_wlast):
+            m.d.sync += [
+                self.s_axi_bvalid.eq(1),
+                self.s_axi_bresp.eq(error),
+                self.s_axi_bid.eq(identifier),
+            ]
+        with m.If(take | self.s_axi_awready):
+            m.d.sync += self._move(address, ~active | self.s_axi_wlast, self.s_axi_awaddr)
         with m.If(self.s_axi_awready):
             m.d.sync += [
                 active.eq(self.s_axi_awvalid),
-                address.eq(self.s_axi_awaddr >> self._beat_bits),
+                self._beyond(address).eq(self._beyond(self.s_axi_awaddr >> self._beat_bits)),
                 error.eq(self._error("aw")),
                 identifier.eq(self.s_axi_awid),
             ]

@@ -185,11 +185,11 @@ class BoardTop(wiring.Component):
         m.d.comb += [
             receiver.rx.eq(self.rx),
             frames.error.eq(receiver.error),
+            frames.cycles.eq(registers.cycles),
             queue.write.eq(frames.write),
             queue.data.eq(frames.data),
             queue.commit.eq(frames.commit),
             queue.rewind.eq(frames.rewind),
-            frames.written.eq(queue.written),
             frames.full.eq(queue.full),
             registers.dropped.eq(frames.dropped),
             self.tx.eq(transmitter.tx),

@@ -16,7 +16,7 @@ PAUSE = [0] * len(FRAME)
 
 def is_alive(host):
     """Whether the board answers once it has given up what is not whole."""
-    gap = [(IDLE_BYTES + 2) * BYTE_CYCLES] + [0] * 12
+    gap = [(IDLE_BYTES * 5 // 4 + 2) * BYTE_CYCLES] + [0] * 12
     return [answer.status for answer in host.exchange(request(BOARD, 0, 4), gap)] == [OKAY]
 
 
@@ -51,11 +51,11 @@ def test_doubled_last_byte(host):
 
 @pytest.mark.parametrize("index", range(1, len(FRAME)))
 def test_late_byte(host, index):
-    """A byte may be late, and not too late."""
+    """A byte may be late, and not too late: a quarter more than is said drops the request."""
     gaps = list(PAUSE)
     gaps[index] = (IDLE_BYTES - 2) * BYTE_CYCLES
     assert [answer.status for answer in host.exchange(FRAME, gaps)] == [OKAY]
-    gaps[index] = (IDLE_BYTES + 2) * BYTE_CYCLES
+    gaps[index] = (IDLE_BYTES * 5 // 4 + 2) * BYTE_CYCLES
     assert host.exchange(FRAME, gaps) == []
     assert dropped(host) == 1
     assert is_alive(host)
