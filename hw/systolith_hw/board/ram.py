@@ -94,7 +94,7 @@ class OnChipRam(wiring.Component):
         word = self.access.address >> self._beat_bits
         m.d.comb += [
             read.addr.eq(Mux(self._wanted, word, self._read_address)),
-            read.en.eq(self._reads | self._accesses),
+            read.en.eq(~self._stays),
             self._word.eq(read.data),
         ]
         # The blocks are far from each other: what they write waits beside them.

@@ -3,6 +3,7 @@
 import abc
 from typing import ClassVar
 
+from .multiplier_sites import fix_multipliers
 from .tools import Tool
 
 __all__ = ["FLOWS", "NETLIST", "PLACED", "REPORT", "Flow"]
@@ -132,6 +133,10 @@ class Ecp5Flow(Flow):
             "synth_ecp5 -run :map_luts; techmap -map +/lattice/latches_map.v; abc -dress -lut 4:7; clean; "
             "synth_ecp5 -run map_cells:"
         )
+
+    def synthesize(self, folder, *, board):
+        super().synthesize(folder, board=board)
+        fix_multipliers(folder / NETLIST, board.device)
 
     def place(self, folder, *, name, board, clock_hz, seed):
         part = board.platform()
