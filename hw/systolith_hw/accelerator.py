@@ -114,6 +114,7 @@ class Accelerator(wiring.Component):
             columns=config.columns,
             operand_bits=OPERAND_BITS,
             psum_bits=config.psum_bits,
+            tile_columns=config.tile_columns,
         )
         m.submodules.registers = self.registers = ControlStatusRegisters(config)
         m.submodules.fetch = self.fetch = DescriptorFetch(config)
@@ -123,7 +124,7 @@ class Accelerator(wiring.Component):
         m.submodules.a_buffer = self.a_buffer = OperandBuffer(config, depth=config.a_buffer_lines)
         m.submodules.b_buffer = self.b_buffer = OperandBuffer(config, depth=config.b_buffer_lines)
         m.submodules.weight_feeder = self.weight_feeder = WeightFeeder(
-            config, swap_to_load=array.swap_to_load
+            config, swap_to_load=array.swap_to_load, column_lead=array.column_lead
         )
         m.submodules.pass_sequencer = self.pass_sequencer = PassSequencer(config)
         m.submodules.row_feeder = self.row_feeder = RowFeeder(config)

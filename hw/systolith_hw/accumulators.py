@@ -1,4 +1,4 @@
-"""The accumulator memory: two halves of rows, one bank a column."""
+"""The accumulator memory: two halves of rows, one bank for the columns of a tile of the array."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, memory, wiring
@@ -11,7 +11,7 @@ __all__ = ["AccumulatorBank", "Accumulators"]
 
 
 class AccumulatorBank(wiring.Component):
-    """One column's accumulators.
+    """The accumulators of the columns whose sums come together.
 
     Parameters
     ----------
@@ -21,10 +21,10 @@ class AccumulatorBank(wiring.Component):
     -------
     access : AccumulatorAccess
         ``READ_CYCLES`` before its ``psum``. Two accesses of one row are ``HAZARD_CYCLES`` apart or more.
-    psum : signed(32)
+    psum : ArrayLayout(signed(32), tile_columns)
     read_enable, read_half, read_row
         Read a row of the half that is not being written.
-    read_data : signed(32)
+    read_data : ArrayLayout(signed(32), tile_columns)
         What was read last, from the next cycle on.
 
     Latency
@@ -37,14 +37,15 @@ class AccumulatorBank(wiring.Component):
 
     def __init__(self, config):
         self._config = config
+        self._sums = data.ArrayLayout(signed(ACCUMULATOR_BITS), config.tile_columns)
         super().__init__(
             {
                 "access": In(AccumulatorAccess(config)),
-                "psum": In(signed(ACCUMULATOR_BITS)),
+                "psum": In(self._sums),
                 "read_enable": In(1),
                 "read_half": In(1),
                 "read_row": In(range(config.accumulator_rows)),
-                "read_data": Out(signed(ACCUMULATOR_BITS)),
+                "read_data": Out(self._sums),
             }
         )
 
@@ -53,18 +54,18 @@ class AccumulatorBank(wiring.Component):
         arrived = Signal.like(self.access)
         adding = Signal.like(self.access)
         writing = Signal.like(self.access)
-        before = Signal(signed(ACCUMULATOR_BITS))
-        total = Signal(signed(ACCUMULATOR_BITS))
+        before = Signal(self._sums)
+        total = Signal(self._sums)
         m.d.sync += [
             arrived.eq(self.access),
             adding.eq(arrived),
             writing.eq(adding),
-            total.eq(before + self.psum),
+            *(total[c].eq(before[c] + self.psum[c]) for c in range(self._config.tile_columns)),
         ]
 
         # Both halves in one memory, which synthesis makes twice, for it is read at two places at once.
         m.submodules.rows = rows = memory.Memory(
-            shape=signed(ACCUMULATOR_BITS), depth=2 * self._config.accumulator_rows, init=[]
+            shape=self._sums, depth=2 * self._config.accumulator_rows, init=[]
         )
         accumulated, read, write = rows.read_port(), rows.read_port(), rows.write_port()
         m.d.comb += [
@@ -94,7 +95,7 @@ class Accumulators(wiring.Component):
     -------
     access : AccumulatorAccess
     psum : ArrayLayout(signed(32), columns)
-        Column ``c`` comes ``c`` cycles later than column 0.
+        Column ``c`` comes ``c // tile_columns`` cycles later than column 0.
     tile_done : 1
         A tile whose ``access`` had ``tile_end`` can be read from the next cycle on.
     read_enable, read_half, read_row, read_data
@@ -119,18 +120,22 @@ class Accumulators(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         access = self._delay(m, self.access, self._delay_cycles - AccumulatorBank.READ_CYCLES, "access")
-        for column in range(self._config.columns):
+        width = self._config.tile_columns
+        for tile in range(self._config.column_tiles):
             bank = AccumulatorBank(self._config)
-            m.submodules[f"column_{column}"] = bank
+            m.submodules[f"tile_{tile}"] = bank
             m.d.comb += [
                 bank.access.eq(access),
-                bank.psum.eq(self.psum[column]),
                 bank.read_enable.eq(self.read_enable),
                 bank.read_half.eq(self.read_half),
                 bank.read_row.eq(self.read_row),
-                self.read_data[column].eq(bank.read_data),
             ]
-            access = self._delay(m, access, 1, f"access_column_{column}")
+            for column in range(width):
+                m.d.comb += [
+                    bank.psum[column].eq(self.psum[tile * width + column]),
+                    self.read_data[tile * width + column].eq(bank.read_data[column]),
+                ]
+            access = self._delay(m, access, 1, f"access_tile_{tile}")
         access = self._delay(m, access, AccumulatorBank.HAZARD_CYCLES - 2, "access_write")
         m.d.comb += self.tile_done.eq(access.valid & access.tile_end)
         return m

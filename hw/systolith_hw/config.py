@@ -92,11 +92,19 @@ class ArrayConfig:
     lane_cycles : int
         Cycles in which an output channel is requantized. 1: a pipeline takes one a cycle in every lane. 16,
         32 or 64: the only lane computes 4, 2 or 1 bits a cycle, and takes the less logic.
+    tile_columns : int
+        Columns that get an activation in the same cycle, with no register between them; divides C. More of
+        them take fewer registers and a slower clock.
 
     Raises
     ------
     TypeError, ValueError
         If a parameter is of the wrong type or out of range.
+
+    Source
+    ------
+    An array of tiles, pipelined between and combinational within: H. Genc et al., "Gemmini: Enabling
+    Systematic Deep-Learning Architecture Evaluation via Full-Stack Integration", DAC 2021.
     """
 
     rows: int = 16
@@ -113,6 +121,7 @@ class ArrayConfig:
     dimension_bits: int = DIMENSION_BITS
     counter_bits: int = COUNTER_BITS
     lane_cycles: int = 1
+    tile_columns: int = 1
 
     def __post_init__(self):
         _check_power_of_two("rows", self.rows, 2, 64)
@@ -132,6 +141,7 @@ class ArrayConfig:
             raise ValueError(
                 f"epilogue_lanes must be 1 with lane_cycles {self.lane_cycles}, not {self.epilogue_lanes}"
             )
+        _check_power_of_two("tile_columns", self.tile_columns, 1, self.columns)
         _check_power_of_two("burst_bytes", self.burst_bytes, 4, 1024)
         _check_power_of_two("a_buffer_lines", self.a_buffer_lines, 4, 16384)
         _check_power_of_two("b_buffer_lines", self.b_buffer_lines, 4, 16384)
@@ -236,6 +246,11 @@ class ArrayConfig:
         return 2 * OPERAND_BITS + (self.rows - 1).bit_length()
 
     @property
+    def column_tiles(self):
+        """Tiles of columns side by side in the array."""
+        return self.columns // self.tile_columns
+
+    @property
     def peak_macs_per_cycle(self):
         """Multiply-accumulates per cycle when every PE works."""
         return self.rows * self.columns
@@ -265,6 +280,7 @@ _TEXT_UNUSUAL = (
     ("dimension_bits", "dim"),
     ("counter_bits", "cnt"),
     ("lane_cycles", "lc"),
+    ("tile_columns", "tc"),
 )
 """Told only where they are not as usual."""
 

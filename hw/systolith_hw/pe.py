@@ -23,10 +23,10 @@ class ProcessingElement(wiring.Component):
 
     Members
     -------
-    a_in, a_out : signed(operand_bits)
-        Activation from the left and, one cycle later, to the right.
-    swap_in, swap_out : 1
-        Travels with the activation.
+    a_in, a : signed(operand_bits)
+        Activation and, one cycle later, the same from a register that elements may share.
+    swap_in : 1
+        Comes with ``a_in``.
     weight : signed(operand_bits)
         Next weight.
     load : 1
@@ -46,9 +46,8 @@ class ProcessingElement(wiring.Component):
         super().__init__(
             {
                 "a_in": In(signed(operand_bits)),
-                "a_out": Out(signed(operand_bits)),
+                "a": In(signed(operand_bits)),
                 "swap_in": In(1),
-                "swap_out": Out(1),
                 "weight": In(signed(operand_bits)),
                 "load": In(1),
                 "psum_in": In(signed(psum_bits)),
@@ -59,45 +58,32 @@ class ProcessingElement(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         next_weight = Signal.like(self.weight, reset_less=True)
-        a = Signal.like(self.a_in, reset_less=True)
-        swap = Signal(reset_less=True)
         psum = Signal.like(self.psum_in, reset_less=True)
 
         with m.If(self.load):
             m.d.sync += next_weight.eq(self.weight)
-        product = self._multiply(m, a, next_weight)
-        m.d.sync += [
-            a.eq(self.a_in),
-            swap.eq(self.swap_in),
-            psum.eq(self.psum_in + product),
-        ]
-        m.d.comb += [
-            self.a_out.eq(a),
-            self.swap_out.eq(swap),
-            self.psum_out.eq(psum),
-        ]
+        m.d.sync += psum.eq(self.psum_in + self._multiply(m, next_weight))
+        m.d.comb += self.psum_out.eq(psum)
         return m
 
-    def _multiply(self, m, a, next_weight):
+    def _multiply(self, m, next_weight):
         """Hold the weight in use and multiply; for another form of the multiplier.
 
         Parameters
         ----------
         m : Module
             Of the element.
-        a : Signal
-            ``a_in`` one cycle ago.
         next_weight : Signal
             The weight in use from the cycle after ``swap_in`` on.
 
         Returns
         -------
         Signal
-            The product of ``a`` and the weight in use, one cycle ago.
+            The product of :attr:`a` and the weight in use, one cycle ago.
         """
         active_weight = Signal.like(self.weight, reset_less=True)
         product = Signal(signed(2 * len(self.weight)), reset_less=True)
         with m.If(self.swap_in):
             m.d.sync += active_weight.eq(next_weight)
-        m.d.sync += product.eq(a * active_weight)
+        m.d.sync += product.eq(self.a * active_weight)
         return product

@@ -122,6 +122,7 @@ REGISTERS = {
     "widths": Register(
         offset=0x58, access="ro", doc="Bits of M, K and N in bits 15–0, of cycle counters in 31–16"
     ),
+    "tile": Register(offset=0x5C, access="ro", doc="Columns of a tile of the array in bits 15–0"),
 }
 """Every register by name, in address order."""
 
@@ -149,4 +150,5 @@ def identity(config):
         "traffic": config.burst_bytes | config.outstanding << 16,
         "slots": config.descriptor_slots | config.lane_cycles << 16,
         "widths": config.dimension_bits | config.counter_bits << 16,
+        "tile": config.tile_columns,
     }

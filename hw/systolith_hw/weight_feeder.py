@@ -33,7 +33,7 @@ class WeightFeeder(wiring.Component):
     Parameters
     ----------
     config : ArrayConfig
-    swap_to_load : int
+    swap_to_load, column_lead : int
         See :class:`.array.SystolicArray`.
 
     Members
@@ -62,9 +62,10 @@ class WeightFeeder(wiring.Component):
 
     LATENCY = 2
 
-    def __init__(self, config, *, swap_to_load):
+    def __init__(self, config, *, swap_to_load, column_lead=0):
         self._config = config
         self._swap_to_load = swap_to_load
+        self._column_lead = column_lead
         depth = config.b_buffer_lines
         super().__init__(
             {
@@ -204,9 +205,12 @@ class WeightFeeder(wiring.Component):
                     m.d.sync += address.eq(line_address)
 
         # The handshake with the pass sequencer.
+        early = Signal()
+        if self._column_lead:
+            m.d.comb += early.eq(by_column & reading & (index <= self._column_lead))
         with m.If(gap != 0):
             m.d.sync += gap.eq(gap - 1)
-        with m.If(loaded):
+        with m.If(loaded & ~early):
             m.d.sync += self.ready.eq(1)
         with m.If(start & ~parameters_next):
             m.d.sync += [

@@ -6,7 +6,7 @@ from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, Module
 from systolith_hw.accelerator import Accelerator
 
-from .loops import LOOPS, loop_source
+from .loops import loop_lowering, loop_source
 
 __all__ = ["TOP", "emit_component", "emit_verilog"]
 
@@ -37,7 +37,7 @@ def emit_verilog(config, *, lowering="stock"):
     if lowering == "stock":
         return emit_component(Accelerator(config))
     if lowering == "loops":
-        accelerator = Accelerator(config, lowering=LOOPS)
+        accelerator = Accelerator(config, lowering=loop_lowering(config))
         return emit_component(accelerator, async_reset=True) + loop_source(config)
     raise ValueError(f"lowering must be 'stock' or 'loops', not {lowering!r}")
 

@@ -14,8 +14,9 @@ IDENTITY_FIELDS = {
     "traffic": ("burst_bytes", "outstanding"),
     "slots": ("descriptor_slots", "lane_cycles"),
     "widths": ("dimension_bits", "counter_bits"),
+    "tile": ("tile_columns",),
 }
-"""What the two halves of an identity register say, the low half first."""
+"""What the halves of an identity register say, the low half first."""
 
 
 def check_identity(config, read_register):

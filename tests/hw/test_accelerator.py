@@ -202,10 +202,11 @@ def gemm(config, index, **fields):
 CONFIG = {"rows": 2, "columns": 2, "a_buffer_lines": 16, "b_buffer_lines": 16}
 
 
+@pytest.mark.parametrize("tile_columns", [1, 2])
 @pytest.mark.parametrize("stall", [0, 0.4])
-def test_sim_products(stall):
+def test_sim_products(stall, tile_columns):
     """Both layouts, one that cannot be run between them, and counters that add up."""
-    config = small_config(**CONFIG)
+    config = small_config(**CONFIG, tile_columns=tile_columns)
     descriptors = [
         gemm(config, 0),
         gemm(config, 1, output=Output.INT8),

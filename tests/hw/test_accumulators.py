@@ -17,8 +17,8 @@ def test_sim_hazard():
     stimuli = []
     for number, value in enumerate(values):
         access = QUIET | {"valid": 1, "first": number == 0, "half": 1, "row": 5}
-        stimuli += [{"access": access}, *[{"access": QUIET, "psum": 99999}] * (READ - 1)]
-        stimuli += [{"psum": value}, *[{"psum": 99999}] * (HAZARD - READ - 1)]
+        stimuli += [{"access": access}, *[{"access": QUIET, "psum": [99999]}] * (READ - 1)]
+        stimuli += [{"psum": [value]}, *[{"psum": [99999]}] * (HAZARD - READ - 1)]
     # The last access was HAZARD cycles ago: its sum can be read, and comes one cycle later.
     stimuli += [{"read_enable": 1, "read_half": 1, "read_row": 5}, {"read_enable": 0}]
     outputs = trace(AccumulatorBank(config), stimuli, ["read_data"])
@@ -29,9 +29,9 @@ def test_sim_hazard_too_early():
     """One cycle less, and the sum of the access before is lost: the constant is not larger than needed."""
     config = small_config()
     first, second = QUIET | {"valid": 1, "first": 1, "row": 2}, QUIET | {"valid": 1, "row": 2}
-    stimuli = [{"access": first}, *[{"access": QUIET}] * (READ - 1), {"psum": 100}]
+    stimuli = [{"access": first}, *[{"access": QUIET}] * (READ - 1), {"psum": [100]}]
     stimuli += [{}] * (HAZARD - READ - 2)
-    stimuli += [{"access": second}, *[{"access": QUIET}] * (READ - 1), {"psum": 7}]
+    stimuli += [{"access": second}, *[{"access": QUIET}] * (READ - 1), {"psum": [7]}]
     stimuli += [{}] * (HAZARD - READ - 1)
     stimuli += [{"read_enable": 1, "read_half": 0, "read_row": 2}, {}]
     outputs = trace(AccumulatorBank(config), stimuli, ["read_data"])
@@ -44,20 +44,22 @@ def test_sim_read_holds():
     stimuli = [
         {"access": QUIET | {"valid": 1, "first": 1, "row": 1}},
         *[{"access": QUIET}] * (READ - 1),
-        {"psum": -3},
+        {"psum": [-3]},
         *[{}] * (HAZARD - READ - 1),
     ]
     stimuli += [{"read_enable": 1, "read_half": 0, "read_row": 1}]
     other = QUIET | {"valid": 1, "first": 1, "half": 1, "row": 1}
-    stimuli += [{"read_enable": 0, "read_row": 3, "read_half": 1, "access": other, "psum": 50}] * 6
+    stimuli += [{"read_enable": 0, "read_row": 3, "read_half": 1, "access": other, "psum": [50]}] * 6
     outputs = trace(AccumulatorBank(config), stimuli, ["read_data"])
     assert [signed(cycle["read_data"], 32) for cycle in outputs[-6:]] == [-3] * 6
 
 
-@pytest.mark.parametrize(("columns", "delay"), [(2, READ), (4, 9)])
-def test_sim_random(columns, delay):
+@pytest.mark.parametrize(
+    ("columns", "tile_columns", "delay"), [(2, 1, READ), (4, 1, 9), (4, 2, 9), (8, 2, READ), (4, 4, READ)]
+)
+def test_sim_random(columns, tile_columns, delay):
     """Passes over both halves in random order, each row read back as soon as ``tile_done`` allows."""
-    config = small_config(columns=columns)
+    config = small_config(columns=columns, tile_columns=tile_columns)
     rng = random.Random(columns)
     psum = [{} for _ in range(columns)]
     schedule, reads, tile_done = {}, {}, set()
@@ -77,13 +79,13 @@ def test_sim_random(columns, delay):
                 }  # fmt: skip
                 values = [rng.randrange(-(1 << 17), 1 << 17) for _ in range(columns)]
                 for column, value in enumerate(values):
-                    psum[column][t + delay + column] = value
+                    psum[column][t + delay + column // tile_columns] = value
                 before = expected.get(row, [0] * columns)
                 expected[row] = [x + y for x, y in zip(before, values, strict=True)]
                 t += 1 + (rng.random() < 0.2)
             t = max(t, max(schedule) + 1 + HAZARD - rows)
         last = max(schedule)
-        done = last + delay - READ + columns - 1 + HAZARD - 1
+        done = last + delay - READ + columns // tile_columns - 1 + HAZARD - 1
         tile_done.add(done)
         order = list(range(rows))
         rng.shuffle(order)

@@ -9,8 +9,17 @@ from systolith_hw.pe import ProcessingElement
 PSUM_BITS = 20
 
 
-def make(rows, columns):
-    return SystolicArray(rows=rows, columns=columns, operand_bits=8, psum_bits=PSUM_BITS)
+GEOMETRIES = [
+    *[(rows, columns, 1) for rows, columns in [(2, 2), (4, 2), (2, 8), (4, 4)]],
+    *[(rows, columns, width) for rows, columns in [(4, 4), (8, 4), (4, 8)] for width in (2, columns)],
+]
+"""Rows, columns, columns of a tile."""
+
+
+def make(rows, columns, tile_columns=1):
+    return SystolicArray(
+        rows=rows, columns=columns, operand_bits=8, psum_bits=PSUM_BITS, tile_columns=tile_columns
+    )
 
 
 def load_line(tile, *, by_column, index):
@@ -21,8 +30,9 @@ def load_line(tile, *, by_column, index):
 class Schedule:
     """Which row and which line of weights enters the array in which cycle."""
 
-    def __init__(self, dut, rows, columns, seed):
-        self.dut, self.rows, self.columns = dut, rows, columns
+    def __init__(self, rows, columns, tile_columns=1, *, seed):
+        self.dut = make(rows, columns, tile_columns)
+        self.rows, self.columns, self.tile_columns = rows, columns, tile_columns
         self.random = np.random.default_rng(seed)
         self.loads, self.a, self.swaps, self.expected = {}, {}, set(), {}
 
@@ -59,7 +69,8 @@ class Schedule:
             for t in range(last + self.dut.latency + self.columns + 1)
         ]
         outputs = [lanes(cycle["psum"], 32, self.columns) for cycle in trace(self.dut, stimuli, ["psum"])]
-        return {t: [outputs[t + self.dut.latency + c][c] for c in range(self.columns)] for t in self.a}
+        delays = [self.dut.latency + c // self.tile_columns for c in range(self.columns)]
+        return {t: [outputs[t + delay][c] for c, delay in enumerate(delays)] for t in self.a}
 
     def wrong_rows(self):
         got = self.run()
@@ -71,48 +82,61 @@ def test_init():
     trace(dut, [], [])
     assert dut.latency == ProcessingElement.LATENCY + 7
     assert dut.swap_to_load == 6
+    assert dut.column_lead == 0
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(2, 2), (4, 2), (2, 8), (4, 4)])
-def test_sim_tiles(rows, columns):
-    """Tiles in both orders, each swapped in at the earliest cycle that the contract allows."""
+@pytest.mark.parametrize(("rows", "columns", "tile_columns"), GEOMETRIES)
+def test_sim_tiles(rows, columns, tile_columns):
+    """Weights in both orders, each swapped in at the earliest cycle that the contract allows."""
     rng = random.Random(rows * columns)
-    dut = make(rows, columns)
-    schedule = Schedule(dut, rows, columns, seed=rows)
+    schedule = Schedule(rows, columns, tile_columns, seed=rows)
+    dut = schedule.dut
     line_free = row_free = 0
     swapped = -100
     for _ in range(24):
         tile = schedule.tile()
+        by_column = rng.random() < 0.5
         start = max(line_free, swapped + dut.swap_to_load)
-        line_free = schedule.load(start, tile, by_column=rng.random() < 0.5)
-        swapped = max(row_free, start + dut.LOAD_TO_SWAP)
+        line_free = schedule.load(start, tile, by_column=by_column)
+        swapped = max(row_free, start + dut.LOAD_TO_SWAP + by_column * dut.column_lead)
         row_free = schedule.compute(swapped, tile, rng.choice([1, 2, rows, rows + columns]))
     assert schedule.wrong_rows() == set()
 
 
-@pytest.mark.parametrize("by_column", [False, True])
-@pytest.mark.parametrize(("early", "right"), [(0, True), (1, False)])
-def test_sim_swap_to_load(by_column, early, right):
-    """One cycle earlier than ``swap_to_load`` the next tile disturbs this one."""
-    dut = make(4, 4)
-    schedule = Schedule(dut, 4, 4, seed=7)
+@pytest.mark.parametrize(("rows", "columns", "tile_columns"), GEOMETRIES)
+def test_sim_swap_to_load(rows, columns, tile_columns):
+    """One cycle earlier than ``swap_to_load`` the next weights disturb these, in the order that is slower."""
+    disturbed = {
+        (by_column, early)
+        for by_column in (False, True)
+        for early in (0, 1)
+        if _disturbed(rows, columns, tile_columns, by_column=by_column, early=early)
+    }
+    tiles = columns // tile_columns
+    slower = [by_column for by_column, steps in ((True, rows), (False, tiles)) if steps == max(rows, tiles)]
+    assert disturbed == {(by_column, 1) for by_column in slower}
+
+
+def _disturbed(rows, columns, tile_columns, *, by_column, early):
+    schedule = Schedule(rows, columns, tile_columns, seed=7)
     first, second = schedule.tile(), schedule.tile()
     schedule.load(0, first, by_column=by_column)
-    swap = 10
+    swap = 20
     schedule.compute(swap, first, 12)
-    schedule.load(swap + dut.swap_to_load - early, second, by_column=by_column)
-    assert (schedule.wrong_rows() == set()) is right
+    schedule.load(swap + schedule.dut.swap_to_load - early, second, by_column=by_column)
+    return schedule.wrong_rows() != set()
 
 
 @pytest.mark.parametrize("by_column", [False, True])
 @pytest.mark.parametrize(("early", "right"), [(0, True), (1, False)])
-def test_sim_load_to_swap(by_column, early, right):
-    """One cycle earlier than ``LOAD_TO_SWAP`` the tile is not there yet."""
-    dut = make(4, 2)
-    schedule = Schedule(dut, 4, 2, seed=8)
+@pytest.mark.parametrize(("rows", "columns", "tile_columns"), GEOMETRIES)
+def test_sim_load_to_swap(rows, columns, tile_columns, early, right, by_column):
+    """One cycle earlier the weights are not there yet."""
+    schedule = Schedule(rows, columns, tile_columns, seed=8)
+    dut = schedule.dut
     tile = schedule.tile()
     schedule.load(1, tile, by_column=by_column)
-    schedule.compute(1 + dut.LOAD_TO_SWAP - early, tile, 6)
+    schedule.compute(1 + dut.LOAD_TO_SWAP + by_column * dut.column_lead - early, tile, 6)
     assert (schedule.wrong_rows() == set()) is right
 
 

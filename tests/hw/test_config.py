@@ -63,6 +63,7 @@ def test_init():
         "dimension_bits": 24,
         "counter_bits": 32,
         "lane_cycles": 1,
+        "tile_columns": 1,
     }
 
 
@@ -352,6 +353,24 @@ def test_lane_cycles():
         ArrayConfig(lane_cycles=16.0)
     with pytest.raises(ValueError, match=r"^epilogue_lanes must be 1 with lane_cycles 32, not 4$"):
         ArrayConfig(lane_cycles=32, epilogue_lanes=4)
+
+
+def test_tile_columns():
+    """Told only where it is not 1; it divides the columns."""
+    tiled = ArrayConfig(tile_columns=4)
+    assert tiled.column_tiles == 4
+    assert ArrayConfig().column_tiles == 16
+    assert str(tiled) == DEFAULT_TEXT + "-tc4"
+    assert ArrayConfig.parse(str(tiled)) == tiled
+    assert ArrayConfig.parse("16x16-tc1") == ArrayConfig()
+    assert ArrayConfig(columns=64, tile_columns=64).column_tiles == 1
+    for value in (0, 3, 16, -4):
+        with pytest.raises(
+            ValueError, match=f"^tile_columns must be a power of two from 1 to 8, not {value}$"
+        ):
+            ArrayConfig(columns=8, tile_columns=value)
+    with pytest.raises(TypeError, match=r"^tile_columns must be an int, not 2\.0$"):
+        ArrayConfig(tile_columns=2.0)
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,8 @@ class BankHarness(Harness):
         }  # fmt: skip
         for name in ("valid", "first", "half", "row"):
             m.d.comb += dut.access[name].eq(inputs[name])
-        for name in ("psum", "read_enable", "read_half", "read_row"):
+        m.d.comb += dut.psum[0].eq(inputs["psum"])
+        for name in ("read_enable", "read_half", "read_row"):
             m.d.comb += getattr(dut, name).eq(inputs[name])
 
         half, row = self.constant(m, 1, "any_half"), self.constant(m, 2, "any_row")
@@ -224,7 +225,7 @@ class BankHarness(Harness):
             m.d.comb += Assume(~(reading & self.past(m, access, f"written_{ago}", ago)))
         expected = self.past(m, total, "total")
         with m.If(self.past(m, reading & defined, "reading")):
-            m.d.comb += Assert(dut.read_data == expected)
+            m.d.comb += Assert(dut.read_data[0] == expected)
         return m
 
 
@@ -253,6 +254,7 @@ class ElementHarness(Harness):
         for name in names:
             port = getattr(dut, name)
             m.d.comb += port.eq(self.free(port.shape(), f"in_{name}"))
+        m.d.sync += dut.a.eq(dut.a_in)
         loaded, used = Signal(signed(3)), Signal(signed(3))
         with m.If(dut.load):
             m.d.sync += loaded.eq(dut.weight)

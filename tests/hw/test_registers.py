@@ -47,6 +47,7 @@ def test_offsets_stored():
         "traffic": 0x50,
         "slots": 0x54,
         "widths": 0x58,
+        "tile": 0x5C,
     }
 
 
@@ -98,6 +99,7 @@ def test_identity():
         "traffic": 0x00400040,
         "slots": 0x10004,
         "widths": 0x00200018,
+        "tile": 1,
     }
     assert MAGIC.to_bytes(4, "little") == b"SYST"
 
@@ -124,7 +126,7 @@ def test_identity_registers():
 def test_identity_differs(name):
     """Every parameter shows in a register of its own, beside the hash."""
     lanes = {"lane_cycles": 32} if name == "lane_cycles" else {"epilogue_lanes": 8}
-    config = ArrayConfig(b_buffer_lines=1024, **lanes)
+    config = ArrayConfig(b_buffer_lines=1024, tile_columns=4, **lanes)
     other = dataclasses.replace(config, **{name: getattr(config, name) // 2})
     differing = {key for key, value in identity(config).items() if identity(other)[key] != value}
     assert "config_hash" in differing and len(differing) == 2

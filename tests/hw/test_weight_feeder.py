@@ -13,6 +13,8 @@ CONFIGS = {
     "wide array": {"rows": 2, "columns": 8, "axi_data_bits": 64},
     "wide bus": {"rows": 2, "columns": 4, "axi_data_bits": 256, "burst_bytes": 64},
     "two": {"rows": 2, "columns": 2},
+    "tiles": {"rows": 4, "columns": 8, "tile_columns": 2},
+    "one tile": {"rows": 8, "columns": 4, "axi_data_bits": 32, "tile_columns": 4},
 }
 
 
@@ -95,8 +97,9 @@ def test_sim_random(name, idle):
     rng = random.Random(name)
     sizes = {"m": 3, "m_block": 2, "batch": 1}
     gemms = [random_gemm(rng, config, b_layout=layout, **sizes) for layout in [*BLayout] * 3]
-    swap_to_load = max(config.rows, config.columns) - SystolicArray.LOAD_TO_SWAP
-    dut = WeightFeeder(config, swap_to_load=swap_to_load)
+    swap_to_load = max(config.rows, config.column_tiles) - SystolicArray.LOAD_TO_SWAP
+    lead = config.columns - config.column_tiles
+    dut = WeightFeeder(config, swap_to_load=swap_to_load, column_lead=lead)
     buffer = Buffer(dut, config, gemms, seed=1, idle=idle)
     tiles = list(expected_tiles(gemms, config))
     ends = [
@@ -143,7 +146,8 @@ def test_sim_random(name, idle):
 
     simulate(dut, feed, sequencer, background=[buffer.run])
 
-    tile_loads, line_iter, parameter_iter = [], iter(loads), iter(parameters)
+    tile_loads, columnwise, leads = [], [], []
+    line_iter, parameter_iter = iter(loads), iter(parameters)
     for tile in tiles:
         if tile[0] == "parameters":
             _, half, address, columns = tile
@@ -163,6 +167,8 @@ def test_sim_random(name, idle):
                 assert (cycle, got_by_column, got_index) == (begun + index, by_column, index)
                 assert list(weights.to_bytes(max(config.rows, config.columns), "little")[: len(line)]) == line
             tile_loads.append(begun)
+            columnwise.append(by_column)
+            leads.append(min(len(lines) - 1, lead) if by_column else 0)
     assert not list(line_iter)
     assert not list(parameter_iter)
     assert buffer.ready == 0
@@ -170,8 +176,14 @@ def test_sim_random(name, idle):
 
     # The pass sequencer's cycles and the array's: a row is there some cycles after it was issued.
     feeder_to_array = 2
-    for load, swap in zip(tile_loads, swaps, strict=True):
-        assert swap + feeder_to_array >= load + SystolicArray.LOAD_TO_SWAP
+    waits = [
+        swap + feeder_to_array - load - early - SystolicArray.LOAD_TO_SWAP
+        for load, early, swap in zip(tile_loads, leads, swaps, strict=True)
+    ]
+    assert min(waits) >= 0
+    if not idle:
+        at_once = {by_column for by_column, wait in zip(columnwise, waits, strict=True) if not wait}
+        assert at_once == {False, True}, "tiles are ready later than they could"
     for swap, load in zip(swaps, tile_loads[1:], strict=False):
         assert load >= swap + feeder_to_array + swap_to_load
     if not idle:

@@ -61,17 +61,14 @@ def relations(rows, columns, bits):
         for c in range(columns):
             pe = f"s_pe_{r}_{c}_"
             pairs += [
-                (signed(f"{pe}a", bits), entered(r, r + c)),
+                (signed(f"s_a_{r}_{c}", bits), entered(r, r + c)),
                 (signed(f"{pe}next_weight", bits), element("next", r, c)),
                 (signed(f"{pe}active_weight", bits), element("active", r, c)),
                 (signed(f"{pe}product", 2 * bits), element("product", r, c)),
                 (f"{pe}psum", element("sums", r, c, sums, 1) if r < rows - 1 else f"l_psum[{32 * c}+:32]"),
             ]
-            if c < columns - 1:
-                pairs.append((f"{pe}swap", f"l_swapping[{r + c}]"))
-        if r:
-            pairs.append((f"s_swap_{r}", f"l_swapping[{r - 1}]"))
-            pairs += [(signed(f"s_skew_lane_{r}_{i + 1}", bits), entered(r, i)) for i in range(r)]
+        pairs += [(signed(f"s_skew_lane_{r}_{i + 1}", bits), entered(r, i)) for i in range(r)]
+    pairs += [(f"s_swap_{cycle}", f"l_swapping[{cycle - 1}]") for cycle in range(1, rows + columns - 1)]
     # Above row 0 there is nothing.
     pairs += [("32'd0", word("sums", d * sums, depth * sums)) for d in range(diagonals)]
     # The loops take a line only when one is loaded.
@@ -158,17 +155,17 @@ def top_source(pairs, stock, loops, *, rows, columns, bits):
     lanes = max(rows, columns)
     index_bits = (lanes - 1).bit_length()
     widths = {
-        "a": bits,
         "active_weight": bits,
         "next_weight": bits,
         "product": 2 * bits,
         "psum": 32,
-        "swap": 1,
     }
     widths |= {"load_row": rows, "load_column": columns, "weights": bits * lanes}
 
     def stock_width(name):
-        return bits if name.startswith("skew") else widths.get(dotted(name).partition(".")[2] or name, 1)
+        if name.startswith(("skew", "a_")):
+            return bits
+        return widths.get(dotted(name).partition(".")[2] or name, 1)
 
     def loops_width(name):
         lanes, depth, slots = (power_of_two(size) for size in (rows, max(rows, columns), rows + columns - 1))

@@ -20,7 +20,13 @@ CONFIGS = {
         descriptor_slots=2,
     ),
     "8x2-wide": ArrayConfig(
-        rows=8, columns=2, axi_data_bits=512, a_buffer_lines=16, b_buffer_lines=64, accumulator_rows=8
+        rows=8,
+        columns=2,
+        axi_data_bits=512,
+        a_buffer_lines=16,
+        b_buffer_lines=64,
+        accumulator_rows=8,
+        tile_columns=2,
     ),
     "4x4-small": ArrayConfig(
         rows=4,

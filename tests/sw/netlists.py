@@ -31,6 +31,6 @@ NETLISTS = {
         address_bits=24,
         dimension_bits=12,
     ),
-    "icebreaker": dataclasses.replace(SMALL, lane_cycles=32),
+    "icebreaker": dataclasses.replace(SMALL, lane_cycles=32, tile_columns=2),
     "tang-nano-9k": dataclasses.replace(SMALL, lane_cycles=16),
 }

@@ -94,6 +94,7 @@ def test_init_wrong_ring_slots(ring_slots):
         ({"dimension_bits": 12}, "dimension_bits must be 24, the device reports 12"),
         ({"counter_bits": 24}, "counter_bits must be 32, the device reports 24"),
         ({"counter_bits": 24}, "config_hash must be 0x"),
+        ({"tile_columns": 2}, "tile_columns must be 1, the device reports 2"),
         ({"lane_cycles": 16, "epilogue_lanes": 1}, "lane_cycles must be 1, the device reports 16"),
     ],
 )

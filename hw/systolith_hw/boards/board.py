@@ -105,6 +105,7 @@ class Board:
             del parts["axi"]
         lanes = min(given.columns, self.array.epilogue_lanes) if given.lane_cycles == 1 else 1
         parts["e"] = f"e{lanes}"
+        parts["tc"] = f"tc{min(given.columns, self.array.tile_columns)}"
         if "e" in named and given.epilogue_lanes > 1:
             parts.pop("lc", None)
         rest = [part for prefix, part in parts.items() if prefix not in named | {"b"}]

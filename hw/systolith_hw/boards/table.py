@@ -121,6 +121,7 @@ _BOARDS = [
             burst_bytes=16,
             outstanding=4,
             descriptor_slots=2,
+            tile_columns=4,
         ),
         baud=1_000_000,
         link="serial line of the FT2232H, channel B",

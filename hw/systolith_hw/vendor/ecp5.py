@@ -77,11 +77,11 @@ def _multiply(m, name, a, b, *, enable_b=1):
 class Ecp5Element(ProcessingElement):
     """A processing element whose multiplier, with the registers round it, is one MULT18X18D.
 
-    The cell's input registers hold the activation, beside the register that passes it on, and the weight in
-    use; its output register holds the product.
+    The cell's input registers hold the activation, beside the one that passes it on, and the weight in use;
+    its output register holds the product.
     """
 
-    def _multiply(self, m, a, next_weight):
+    def _multiply(self, m, next_weight):
         width = len(self.weight)
         # Left-aligned: the lowest bits, which take longest to be carried up, are zero.
         shift = MULTIPLIER_BITS - width

@@ -25,7 +25,7 @@ class GowinElement(ProcessingElement):
     All registers of the cell have one clock enable, so the weight in use is kept beside it.
     """
 
-    def _multiply(self, m, a, next_weight):
+    def _multiply(self, m, next_weight):
         width = len(self.weight)
         extension = MULTIPLIER_BITS - width
         product = Signal(signed(2 * width))

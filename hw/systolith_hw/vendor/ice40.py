@@ -29,27 +29,30 @@ class Ice40Element(ProcessingElement):
 
     Members
     -------
-    activation, weight_in_use : signed(operand_bits)
-        To the multiplier.
+    next_weight, weight_in_use : signed(operand_bits)
+        To the multiplier, which takes one of them.
     product : signed(2 * operand_bits)
-        From it, a cycle later.
+        From it.
     """
 
     def __init__(self, *, operand_bits, psum_bits):
         super().__init__(operand_bits=operand_bits, psum_bits=psum_bits)
-        self.activation = Signal(signed(operand_bits))
+        self.next_weight = Signal(signed(operand_bits))
         self.weight_in_use = Signal(signed(operand_bits), reset_less=True)
         self.product = Signal(signed(2 * operand_bits))
 
-    def _multiply(self, m, a, next_weight):
+    def _multiply(self, m, next_weight):
+        m.d.comb += self.next_weight.eq(next_weight)
         with m.If(self.swap_in):
             m.d.sync += self.weight_in_use.eq(next_weight)
-        m.d.comb += self.activation.eq(a)
         return self.product
 
 
 class Ice40Array(SystolicArray):
-    """The array in which two neighbours of a row share an SB_MAC16: two multipliers with output registers."""
+    """The array in which two neighbours of a row share an SB_MAC16: two multipliers with output registers.
+
+    Where the two are of one tile, its input registers hold their activation and their weights in use.
+    """
 
     element = Ice40Element
 
@@ -57,28 +60,45 @@ class Ice40Array(SystolicArray):
         elements = super()._elements(m)
         for r, row in enumerate(elements):
             for c in range(0, self._columns, 2):
-                m.submodules[f"multiplier_{r}_{c}"] = _dual_multiplier(*row[c : c + 2])
+                m.submodules[f"multiplier_{r}_{c}"] = _dual_multiplier(
+                    *row[c : c + 2], input_registers=self._tile_columns > 1
+                )
         return elements
 
 
-def _dual_multiplier(low, high):
-    """An SB_MAC16 that multiplies for two elements."""
+def _dual_multiplier(low, high, *, input_registers):
+    """An SB_MAC16 that multiplies for two elements.
+
+    Parameters
+    ----------
+    low, high : Ice40Element
+    input_registers : bool
+        It holds their activations and weights in use; there is one enable for both weights, so they must
+        swap in the same cycle.
+    """
+    if input_registers:
+        weights, activations = Cat(low.next_weight, high.next_weight), Cat(low.a_in, high.a_in)
+    else:
+        weights, activations = Cat(low.weight_in_use, high.weight_in_use), Cat(low.a, high.a)
     return Instance(
         "SB_MAC16",
         p_MODE_8x8=C(1),
         p_A_SIGNED=C(1),
         p_B_SIGNED=C(1),
+        p_A_REG=C(input_registers, 1),
+        p_B_REG=C(input_registers, 1),
         p_TOPOUTPUT_SELECT=C(2, 2),
         p_BOTOUTPUT_SELECT=C(2, 2),
         p_TOP_8x8_MULT_REG=C(1),
         p_BOT_8x8_MULT_REG=C(1),
         i_CLK=ClockSignal(),
         i_CE=C(1),
-        i_A=Cat(low.activation, high.activation),
-        i_B=Cat(low.weight_in_use, high.weight_in_use),
+        i_A=weights,
+        i_B=activations,
         i_C=C(0, 16),
         i_D=C(0, 16),
-        **{f"i_{name}HOLD": C(0) for name in "ABCD"},
+        i_AHOLD=~low.swap_in if input_registers else C(0),
+        **{f"i_{name}HOLD": C(0) for name in "BCD"},
         **{
             f"i_{name}{half}": C(0)
             for name in ("IRST", "ORST", "OLOAD", "ADDSUB", "OHOLD")

@@ -8,7 +8,7 @@ import functools
 import numpy as np
 from systolith_hw.accelerator import WRITE_QUEUE_DEPTH
 from systolith_hw.accumulators import AccumulatorBank
-from systolith_hw.array import SystolicArray, psum_latency, swap_to_load
+from systolith_hw.array import SystolicArray, column_lead, psum_latency, swap_to_load
 from systolith_hw.axi import BOUNDARY_BYTES
 from systolith_hw.config import PARAMETER_BYTES
 from systolith_hw.counters import CycleCounters
@@ -120,10 +120,11 @@ def _hardware(config):
         "counters": CycleCounters.LATENCY,
         "read_dma": ReadDma.LATENCY,
         "load_to_ready": WeightFeeder.LATENCY + SystolicArray.LOAD_TO_SWAP - RowFeeder.LATENCY,
-        "swap_to_load": swap_to_load(config.rows, config.columns),
+        "swap_to_load": swap_to_load(config.rows, config.column_tiles),
+        "column_lead": column_lead(config.columns, config.column_tiles),
         "hazard": AccumulatorBank.HAZARD_CYCLES,
         "issue_to_store": issue_to_psum
-        + config.columns
+        + config.column_tiles
         + AccumulatorBank.HAZARD_CYCLES
         - AccumulatorBank.READ_CYCLES
         - 1,

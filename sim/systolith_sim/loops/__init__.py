@@ -4,6 +4,6 @@ Their definition is the Amaranth description in :mod:`systolith_hw`; these have 
 behaviour in every cycle.
 """
 
-from .lowering import LOOPS, loop_source
+from .lowering import loop_lowering, loop_source
 
-__all__ = ["LOOPS", "loop_source"]
+__all__ = ["loop_lowering", "loop_source"]

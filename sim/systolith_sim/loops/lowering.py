@@ -9,9 +9,23 @@ from .accumulators import LoopAccumulators, accumulators_source
 from .array import LoopArray, array_source
 from .lanes import LoopLanes, lanes_source
 
-__all__ = ["LOOPS", "loop_source"]
+__all__ = ["loop_lowering", "loop_source"]
 
-LOOPS = Lowering(array=LoopArray, accumulators=LoopAccumulators, lanes=LoopLanes)
+
+def loop_lowering(config):
+    """The components in the form of loops; array and accumulators only where a tile is one column.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+
+    Returns
+    -------
+    Lowering
+    """
+    if config.tile_columns > 1:
+        return Lowering(lanes=LoopLanes)
+    return Lowering(array=LoopArray, accumulators=LoopAccumulators, lanes=LoopLanes)
 
 
 def loop_source(config):
@@ -21,6 +35,9 @@ def loop_source(config):
     ----------
     config : ArrayConfig
     """
+    lanes = lanes_source(lanes=config.epilogue_lanes) if config.lane_cycles == 1 else ""
+    if config.tile_columns > 1:
+        return lanes
     return (
         array_source(rows=config.rows, columns=config.columns, operand_bits=OPERAND_BITS)
         + accumulators_source(
@@ -28,5 +45,5 @@ def loop_source(config):
             rows=config.accumulator_rows,
             delay_cycles=RowFeeder.LATENCY + psum_latency(config.rows),
         )
-        + (lanes_source(lanes=config.epilogue_lanes) if config.lane_cycles == 1 else "")
+        + lanes
     )

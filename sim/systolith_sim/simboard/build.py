@@ -113,7 +113,7 @@ def _emit(setup):
     from amaranth.back import verilog  # noqa: PLC0415
     from systolith_hw.board import BoardTop  # noqa: PLC0415
 
-    from systolith_sim.loops import LOOPS, loop_source  # noqa: PLC0415
+    from systolith_sim.loops import loop_lowering, loop_source  # noqa: PLC0415
 
     board = BoardTop(
         setup.config,
@@ -122,7 +122,7 @@ def _emit(setup):
         baud=setup.baud,
         queue_bytes=setup.queue_bytes,
         bus_registers=setup.bus_registers,
-        lowering=LOOPS,
+        lowering=loop_lowering(setup.config),
     )
     text = verilog.convert(board, name="board", emit_src=False, strip_internal_attrs=True)
     return _ZERO.sub("", text) + loop_source(setup.config) + SDRAM_CHIP.read_text(encoding="utf-8")

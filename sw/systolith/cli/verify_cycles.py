@@ -21,8 +21,10 @@ ARRAYS = (
     "8x8-axi32-a128-b64-acc8-e2-burst16-o16-ds2",
     "4x8-axi512-a64-b64-acc64-e8-burst256-o2-ds4",
     "4x4-axi32-a64-b64-acc32-e1-burst16-o4-ds2-lc16",
+    "4x4-axi32-a64-b64-acc32-e1-burst16-o4-ds2-lc32-tc4",
+    "4x8-axi64-a64-b64-acc32-e2-burst16-o4-ds2-tc2",
 )
-"""Square, tall and wide; buses of 32 to 512 bits; much and little of everything; a serial lane."""
+"""Square, tall and wide; buses of 32 to 512 bits; much and little of everything; a serial lane; tiles."""
 
 
 def cycles(

@@ -38,7 +38,9 @@ def test_config():
         board.config("3x4")
     serial = board.config("8x8-lc16")
     assert (serial.lane_cycles, serial.epilogue_lanes) == (16, 1)
-    assert find_board("icebreaker").config("4x4-e2").lane_cycles == 1
+    icebreaker = find_board("icebreaker")
+    assert icebreaker.config("4x4-e2").lane_cycles == 1
+    assert [icebreaker.config(text).tile_columns for text in ("4x2", "4x8", "4x4-tc2")] == [2, 4, 2]
 
 
 def test_needs():

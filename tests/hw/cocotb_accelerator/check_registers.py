@@ -24,6 +24,7 @@ def identity(config):
         0x50: config.burst_bytes | config.outstanding << 16,
         0x54: config.descriptor_slots | config.lane_cycles << 16,
         0x58: config.dimension_bits | config.counter_bits << 16,
+        0x5C: config.tile_columns,
     }
 
 

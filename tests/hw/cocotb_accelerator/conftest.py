@@ -42,6 +42,7 @@ CONFIGS = {
         b_buffer_lines=64,
         accumulator_rows=16,
         outstanding=16,
+        tile_columns=2,
     ),
 }
 

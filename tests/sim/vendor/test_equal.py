@@ -38,10 +38,8 @@ class Arrays(wiring.Component):
         Makes the one that is not generic.
     """
 
-    def __init__(self, array, *, rows, columns):
-        self._arrays = [
-            made(rows=rows, columns=columns, operand_bits=8, psum_bits=19) for made in (SystolicArray, array)
-        ]
+    def __init__(self, array, **geometry):
+        self._arrays = [made(**geometry, operand_bits=8, psum_bits=19) for made in (SystolicArray, array)]
         super().__init__({"noise": In(NOISE_BITS), "equal": Out(1)})
 
     def elaborate(self, platform):
@@ -144,8 +142,9 @@ def run(pair, family, cache, *, spoil=("", "")):
     [(ECP5, "ecp5"), (ICE40UP, "ice40"), (GW1N9C, "gowin")],
     ids=["ecp5", "ice40", "gowin"],
 )
-def test_array(vendor, family, cache):
-    run(Arrays(vendor.lowering.array, rows=3, columns=4), family, cache)
+@pytest.mark.parametrize("tile_columns", [1, 2, 4])
+def test_array(vendor, family, tile_columns, cache):
+    run(Arrays(vendor.lowering.array, rows=3, columns=4, tile_columns=tile_columns), family, cache)
 
 
 @pytest.mark.slow
@@ -159,8 +158,16 @@ def test_spram(data_bits, cache):
     run(Stores(data_bits=data_bits, depth=2 * SPRAM_WORDS), "ice40", cache)
 
 
-def test_array_wrong(cache):
+@pytest.mark.parametrize(
+    ("tile_columns", "spoil"),
+    [
+        (1, ("assign p_Al_Bl = Al * Bl;", "assign p_Al_Bl = Al + Bl;")),
+        (2, ("if (!AHOLD) rA <= A;", "rA <= A;")),
+    ],
+    ids=["product", "hold"],
+)
+def test_array_wrong(tile_columns, spoil, cache):
     """The comparison finds a cell that is not what it should be."""
-    spoil = ("assign p_Al_Bl = Al * Bl;", "assign p_Al_Bl = Al + Bl;")
+    arrays = Arrays(ICE40UP.lowering.array, rows=2, columns=2, tile_columns=tile_columns)
     with pytest.raises(SimulationError, match="the model failed"):
-        run(Arrays(ICE40UP.lowering.array, rows=2, columns=2), "ice40", cache, spoil=spoil)
+        run(arrays, "ice40", cache, spoil=spoil)

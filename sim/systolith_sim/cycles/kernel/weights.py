@@ -95,7 +95,8 @@ def _read_tile(setup, queue, buffer, weights):
         buffers.release(buffer, start, rows)
     weights.at.next = start + rows
     weights.loaded = True
-    weights.at.ready = start + setup.load_to_ready
+    lead = min(rows - 1, setup.column_lead) if weights.by_column else 0
+    weights.at.ready = start + setup.load_to_ready + lead
     weights.count.tile += at.k == 0
     weights.parameters_next = jobs.descriptor(queue, weights.job - 1).parameters and last_k
     weights.active = not nest.last(at)
