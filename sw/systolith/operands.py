@@ -3,14 +3,15 @@
 import weakref
 
 import numpy as np
-from systolith_hw import BLayout
+from systolith_hw import BLayout, Output
 
-from .golden import PARAMETER_DTYPE
 from .memory import round_up
+from .parameters import pack_parameters
 
-__all__ = ["Operand", "PackedWeight", "pack_parameters", "row_strides"]
+__all__ = ["Operand", "PackedWeight", "resident_layout", "row_strides"]
 
 LAYOUTS = {"kn": BLayout.KN, "nk": BLayout.NK}
+OUTPUTS = {"int32": Output.INT32, "int8": Output.INT8}
 
 
 def row_strides(shape, stride, itemsize):
@@ -35,6 +36,20 @@ def check_layout(b_layout):
     if layout is None:
         raise ValueError(f"b_layout must be 'kn' or 'nk', not {b_layout!r}")
     return layout
+
+
+def check_output(out):
+    """The contract's output of a name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such output.
+    """
+    output = OUTPUTS.get(out)
+    if output is None:
+        raise ValueError(f"out must be 'int32' or 'int8', not {out!r}")
+    return output
 
 
 def check_matrix(name, matrix):
@@ -64,52 +79,6 @@ def check_shape(name, shape):
         raise ValueError(f"{name} must have at least 2 dimensions, not shape {shape}")
     if 0 in shape:
         raise ValueError(f"{name} must not have a size of zero: its shape is {shape}")
-
-
-def pack_parameters(n, *, bias=None, multiplier=None, shift=None):
-    """Epilogue parameters as the device reads them.
-
-    Parameters
-    ----------
-    n : int
-        Output channels.
-    bias : int32 or ``(n,)`` of integers, or None
-    multiplier : uint16 or ``(n,)`` of integers, or None
-    shift : int from 0 to 63 or ``(n,)`` of integers, or None
-
-    Returns
-    -------
-    ``(n,)`` array of :data:`PARAMETER_DTYPE`
-
-    Raises
-    ------
-    TypeError
-        If one is not of integers.
-    ValueError
-        If one has another shape or a value out of range, or of multiplier and shift one is missing.
-    """
-    if (multiplier is None) != (shift is None):
-        missing = "multiplier" if multiplier is None else "shift"
-        raise ValueError(f"multiplier and shift must be given together, {missing} is missing")
-    parameters = np.zeros(n, PARAMETER_DTYPE)
-    for name, values, low, high in (
-        ("bias", bias, -(1 << 31), (1 << 31) - 1),
-        ("multiplier", multiplier, 0, (1 << 16) - 1),
-        ("shift", shift, 0, 63),
-    ):
-        if values is None:
-            continue
-        values = np.asarray(values)
-        if values.dtype.kind not in "iu":
-            raise TypeError(f"{name} must be of integers, not {values.dtype}")
-        if values.shape not in ((), (n,)):
-            raise ValueError(f"{name} must have shape ({n},), not {values.shape}")
-        if values.min() < low or values.max() > high:
-            least, most = values.min(), values.max()
-            came = least if least == most else f"{least} to {most}"
-            raise ValueError(f"{name} must be from {low} to {high}, not {came}")
-        parameters[name] = values
-    return parameters
 
 
 class Operand:
@@ -168,7 +137,7 @@ class PackedWeight:
     b_layout : str
         ``"kn"`` or ``"nk"``.
     bias, multiplier, shift
-        See :func:`pack_parameters`.
+        See :func:`~.parameters.pack_parameters`.
 
     Members
     -------
@@ -176,7 +145,7 @@ class PackedWeight:
         Of ``b``.
     k, n : int
     b_layout : BLayout
-    parameters : ``(N,)`` array of :data:`PARAMETER_DTYPE`, or None
+    parameters : ``(N,)`` array of :data:`~.golden.PARAMETER_DTYPE`, or None
     has_multiplier : bool
         Whether int8 results can be had.
     residence : Residence or None
@@ -247,3 +216,20 @@ class PackedWeight:
         No more products can be queued with it.
         """
         self.residence = None
+
+
+def resident_layout(weight, device, b_layout):
+    """The layout of a packed weight; checks that a product on this device can use it.
+
+    Raises
+    ------
+    ValueError
+        If it has been freed, is on another device or has another layout than the one that is asked for.
+    """
+    if weight.freed:
+        raise ValueError("the packed weight has been freed")
+    if weight.device is not device:
+        raise ValueError(f"the packed weight is resident on {weight.device}, not on {device}")
+    if b_layout is not None and check_layout(b_layout) is not weight.b_layout:
+        raise ValueError(f"b_layout must be {weight.b_layout.name.lower()!r} as packed, not {b_layout!r}")
+    return weight.b_layout

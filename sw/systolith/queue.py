@@ -5,7 +5,7 @@ import copy
 import functools
 
 import numpy as np
-from systolith_hw import BLayout, Output
+from systolith_hw import BLayout
 
 from .errors import OutOfDeviceMemory, untraced
 from .memory import round_up
@@ -14,10 +14,12 @@ from .operands import (
     PackedWeight,
     check_layout,
     check_matrix,
+    check_output,
     check_shape,
-    pack_parameters,
+    resident_layout,
     row_strides,
 )
+from .parameters import product_parameters
 from .parts import PendingInParts
 from .pending import Pending
 from .tiling import Placement, Problem, batches, descriptors, sizes
@@ -144,7 +146,7 @@ class Queue:
         self._check_operand("a", a)
         resident = isinstance(b, PackedWeight)
         if resident:
-            layout = _resident_layout(device, b, b_layout)
+            layout = resident_layout(b, device, b_layout)
         else:
             layout = check_layout("kn" if b_layout is None else b_layout)
             self._check_operand("b", b)
@@ -152,10 +154,10 @@ class Queue:
         b_k, n = b.shape[-2:] if layout is BLayout.KN else b.shape[:-3:-1]
         if k != b_k:
             raise ValueError(f"K must be equal: a of shape {a.shape} has {k}, b of shape {b.shape} has {b_k}")
-        output = _OUTPUTS.get(out)
-        if output is None:
-            raise ValueError(f"out must be 'int32' or 'int8', not {out!r}")
-        parameters = _parameters(n, b if resident else None, bias, multiplier, shift, output)
+        output = check_output(out)
+        parameters = product_parameters(
+            n, b if resident else None, bias=bias, multiplier=multiplier, shift=shift, output=output
+        )
         problem = Problem(m, k, n, layout, output, parameters is not None, bool(relu))
         runs = batches(a.shape[:-2], b.shape[:-2])
         need = sizes(problem, a.shape[:-2], b.shape[:-2], runs.shape, device.config)
@@ -289,9 +291,6 @@ class Queue:
         self._staged.append(operand)
 
 
-_OUTPUTS = {"int32": Output.INT32, "int8": Output.INT8}
-
-
 def _run_part(device, label, problem, a, b, epilogue):
     """One part of a product that does not fit as a whole."""
     queue = Queue(device)
@@ -306,31 +305,3 @@ def _run_part(device, label, problem, a, b, epilogue):
     )
     queue.run()
     return pending.result()
-
-
-def _resident_layout(device, weight, b_layout):
-    if weight.freed:
-        raise ValueError("the packed weight has been freed")
-    if weight.device is not device:
-        raise ValueError(f"the packed weight is resident on {weight.device}, not on {device}")
-    if b_layout is not None and check_layout(b_layout) is not weight.b_layout:
-        raise ValueError(f"b_layout must be {weight.b_layout.name.lower()!r} as packed, not {b_layout!r}")
-    return weight.b_layout
-
-
-def _parameters(n, weight, bias, multiplier, shift, output):
-    given = not (bias is None and multiplier is None and shift is None)
-    if weight is not None and weight.parameters is not None:
-        if given:
-            raise ValueError("the packed weight has bias, multiplier and shift of its own")
-        has_multiplier, parameters = weight.has_multiplier, weight.parameters
-    elif given:
-        if multiplier is not None and output is Output.INT32:
-            raise ValueError("multiplier and shift need out='int8'")
-        has_multiplier = multiplier is not None
-        parameters = pack_parameters(n, bias=bias, multiplier=multiplier, shift=shift)
-    else:
-        has_multiplier, parameters = False, None
-    if output is Output.INT8 and not has_multiplier:
-        raise ValueError("out='int8' needs multiplier and shift")
-    return parameters

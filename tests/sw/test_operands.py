@@ -7,7 +7,8 @@ import pytest
 from sw.oracle import gemm, parameters
 from systolith import OutOfDeviceMemory, PackedWeight, matmul, open_device
 from systolith.matmul import pack
-from systolith.operands import pack_parameters, row_strides
+from systolith.operands import row_strides
+from systolith.parameters import pack_parameters
 
 B = np.random.default_rng(0).integers(-128, 128, (24, 40), np.int8)
 A = np.random.default_rng(1).integers(-128, 128, (5, 24), np.int8)

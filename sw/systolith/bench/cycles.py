@@ -7,7 +7,7 @@ from systolith_hw import BLayout, Output
 from systolith.memory import round_up
 from systolith.targets import MEMORY_LATENCY_CYCLES
 
-from .gemm import GemmCase
+from .gemm_cases import GemmCase
 
 __all__ = ["SPEED_FLOOR", "TOKENS", "layer_cases", "measure_layer"]
 

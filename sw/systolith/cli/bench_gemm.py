@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from systolith.bench.gemm import QUEUE, gemm_cases, longest_k, run_gemm_case
+from systolith.bench.gemm import QUEUE, run_gemm_case
+from systolith.bench.gemm_cases import gemm_cases, longest_k
 from systolith.bench.gemm_groups import PEERS, case_name, gemm_groups
 from systolith.opening import open_device
 from systolith.targets import MEMORY_LATENCY_CYCLES

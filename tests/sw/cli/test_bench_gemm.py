@@ -2,7 +2,7 @@
 
 import pytest
 from systolith import ArrayConfig
-from systolith.bench.gemm import gemm_cases
+from systolith.bench.gemm_cases import gemm_cases
 
 
 def test_cases():

@@ -57,5 +57,5 @@ def test_layer(encoder):
 @pytest.mark.parametrize("board", NETLISTS)
 def test_layer_of_board(board, encoder):
     """On the array that the board has, with as little memory as it reaches: products in parts."""
-    labels = check_layer(board, find_board(board).array, encoder, tokens=16)
+    labels = check_layer(board, find_board(board).array, encoder, tokens=8)
     assert len(labels) > len(set(labels)) == 8
