@@ -15,8 +15,6 @@ __all__ = ["MEMORY_BYTES", "Traffic", "random_timing"]
 MEMORY_BYTES = 1 << 22
 RING = 0
 RING_LOG2 = 4
-OPERANDS = 1 << 16
-D = 1 << 21
 MAX_CYCLES = 200_000
 """Most that a case may run: a queue of the largest GEMMs on the smallest array takes less."""
 
@@ -77,7 +75,8 @@ class Traffic:
         rng = random.Random(f"{self.config}/{self.seed}")  # noqa: S311 -- reproducible, not secret
         device.set_timing(random_timing(rng))
         generator = np.random.default_rng(rng.randrange(1 << 32))
-        device.write_memory(OPERANDS, generator.integers(0, 256, D - OPERANDS, np.uint8))
+        nbytes = self._results - self._operands
+        device.write_memory(self._operands, generator.integers(0, 256, nbytes, np.uint8))
         completed = 0
         for _ in range(rng.choice([1, 1, 2])):
             completed += self._queue(device, rng)
@@ -85,10 +84,25 @@ class Traffic:
                 device.reset()
         return completed
 
+    @property
+    def _reach_bytes(self):
+        """Device memory that the configuration's addresses reach."""
+        return min(MEMORY_BYTES, 1 << self.config.address_bits)
+
+    @property
+    def _operands(self):
+        """Where A, B and the parameters begin at the earliest: behind the ring."""
+        return max(self._reach_bytes >> 6, SLOT_BYTES << RING_LOG2)
+
+    @property
+    def _results(self):
+        """Where D begins at the earliest."""
+        return self._reach_bytes >> 1
+
     def _queue(self, device, rng):
         descriptors = [self._descriptor(rng) for _ in range(rng.randrange(1, 7))]
         if rng.random() < 0.1:
-            address = rng.randrange(OPERANDS, D + (1 << 16), 64)
+            address = rng.randrange(self._operands, self._results + (self._reach_bytes >> 6), 64)
             device.inject_error(address, 64, response=rng.choice(["slverr", "decerr"]), access="both")
         head = _read(device, "ring_head")
         size = 1 << RING_LOG2
@@ -133,7 +147,7 @@ class Traffic:
             return edge if rng.random() < 0.3 else rng.randrange(1, limit)
 
         def address(low, high):
-            return rng.randrange(low, high, bus)
+            return rng.randrange(low, max(high, low + 1), bus)
 
         def stride(nbytes):
             return -(-nbytes // bus) * bus + rng.choice([0, 0, bus])
@@ -155,10 +169,10 @@ class Traffic:
             parameters=output is Output.INT8 or rng.random() < 0.5,
             relu=rng.random() < 0.3,
             interrupt=rng.random() < 0.5,
-            a_address=address(OPERANDS, D // 2),
-            b_address=address(OPERANDS, D // 2),
-            d_address=address(D, D + (1 << 16)),
-            parameter_address=address(OPERANDS, D // 2),
+            a_address=address(self._operands, self._results // 2),
+            b_address=address(self._operands, self._results // 2),
+            d_address=address(self._results, self._results + (self._reach_bytes >> 6)),
+            parameter_address=address(self._operands, self._results // 2),
             a_stride=a_stride,
             b_stride=b_stride,
             d_stride=d_stride,

@@ -1,9 +1,10 @@
 """Two models compared in every cycle: seeded differences are found in the cycle in which they arise."""
 
+import random
 import re
 
 import pytest
-from systolith_hw import ArrayConfig
+from systolith_hw import ArrayConfig, Descriptor, Reject
 from systolith_sim import Simulator, Variant, build_model, build_verilog, cached_verilog
 from systolith_sim.lockstep import Difference, DifferenceError, LockStep
 from systolith_sim.ports import device_ports
@@ -35,6 +36,23 @@ def test_lowerings_equal(record):
     assert (result.cases, result.config) == (40, CONFIG)
     assert result.descriptors > 100
     assert result.cycles > 100_000
+
+
+@pytest.mark.parametrize("bits", [32, 18, 15])
+def test_traffic_runs(bits):
+    """Nearly all products run, however few addresses there are."""
+    config = ArrayConfig(rows=4, columns=4, address_bits=bits)
+    traffic, rng = Traffic(config=config, seed=0), random.Random(bits)
+    rejected = 0
+    for _ in range(200):
+        try:
+            descriptor = Descriptor.unpack(traffic._descriptor(rng))
+        except ValueError:
+            rejected += 1
+            continue
+        rejected += descriptor.check(config) is not Reject.NONE
+        assert descriptor.d_address + descriptor.batch * descriptor.d_batch_stride <= 1 << bits
+    assert 0 < rejected < 20
 
 
 def glitch(cycle):
