@@ -58,12 +58,11 @@ class ProcessingElement(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         next_weight = Signal.like(self.weight, reset_less=True)
-        psum = Signal.like(self.psum_in, reset_less=True)
 
         with m.If(self.load):
             m.d.sync += next_weight.eq(self.weight)
-        m.d.sync += psum.eq(self.psum_in + self._multiply(m, next_weight))
-        m.d.comb += self.psum_out.eq(psum)
+        product = self._multiply(m, next_weight)
+        m.d.comb += self.psum_out.eq(self._add(m, product))
         return m
 
     def _multiply(self, m, next_weight):
@@ -87,3 +86,22 @@ class ProcessingElement(wiring.Component):
             m.d.sync += active_weight.eq(next_weight)
         m.d.sync += product.eq(self.a * active_weight)
         return product
+
+    def _add(self, m, product):
+        """Add to the partial sum from above; for another form of the adder.
+
+        Parameters
+        ----------
+        m : Module
+            Of the element.
+        product : Signal
+            From :meth:`_multiply`.
+
+        Returns
+        -------
+        Signal
+            The sum, one cycle ago.
+        """
+        psum = Signal.like(self.psum_in, reset_less=True)
+        m.d.sync += psum.eq(self.psum_in + product)
+        return psum

@@ -23,6 +23,10 @@ SPRAM_WORDS = 16384
 SPRAM_BITS = 16
 NIBBLE = 4
 
+_ADD_PRODUCT, _ADD_C_OR_D = C(1, 2), C(1, 1)
+_OUTPUT_SUM_REGISTER, _OUTPUT_PRODUCT = C(1, 2), C(2, 2)
+"""Settings of an SB_MAC16."""
+
 
 class Ice40Element(ProcessingElement):
     """A processing element whose multiplier is outside.
@@ -32,7 +36,7 @@ class Ice40Element(ProcessingElement):
     next_weight, weight_in_use : signed(operand_bits)
         To the multiplier, which takes one of them.
     product : signed(2 * operand_bits)
-        From it.
+        From it, or its sum.
     """
 
     def __init__(self, *, operand_bits, psum_bits):
@@ -48,25 +52,34 @@ class Ice40Element(ProcessingElement):
         return self.product
 
 
+class Ice40TopElement(Ice40Element):
+    """One of the first row, to whose product nothing is added: its multiplier makes the sum."""
+
+    def _add(self, m, product):
+        return product
+
+
 class Ice40Array(SystolicArray):
     """The array in which two neighbours of a row share an SB_MAC16: two multipliers with output registers.
 
-    Where the two are of one tile, its input registers hold their activation and their weights in use.
+    Where the two are of one tile, its input registers hold their activation and their weights in use; in
+    the first row, the registers behind its adders hold their sums.
     """
 
-    element = Ice40Element
-
     def _elements(self, m):
-        elements = super()._elements(m)
-        for r, row in enumerate(elements):
+        widths = {"operand_bits": self._operand_bits, "psum_bits": self._psum_bits}
+        elements = []
+        for r in range(self._rows):
+            element = Ice40Element if r else Ice40TopElement
+            elements.append([element(**widths) for _ in range(self._columns)])
             for c in range(0, self._columns, 2):
                 m.submodules[f"multiplier_{r}_{c}"] = _dual_multiplier(
-                    *row[c : c + 2], input_registers=self._tile_columns > 1
+                    *elements[r][c : c + 2], input_registers=self._tile_columns > 1, sum_registers=r == 0
                 )
         return elements
 
 
-def _dual_multiplier(low, high, *, input_registers):
+def _dual_multiplier(low, high, *, input_registers, sum_registers):
     """An SB_MAC16 that multiplies for two elements.
 
     Parameters
@@ -75,7 +88,10 @@ def _dual_multiplier(low, high, *, input_registers):
     input_registers : bool
         It holds their activations and weights in use; there is one enable for both weights, so they must
         swap in the same cycle.
+    sum_registers : bool
+        The products come a cycle later, through the registers behind its adders, which add nothing.
     """
+    output = _OUTPUT_SUM_REGISTER if sum_registers else _OUTPUT_PRODUCT
     if input_registers:
         weights, activations = Cat(low.next_weight, high.next_weight), Cat(low.a_in, high.a_in)
     else:
@@ -87,8 +103,12 @@ def _dual_multiplier(low, high, *, input_registers):
         p_B_SIGNED=C(1),
         p_A_REG=C(input_registers, 1),
         p_B_REG=C(input_registers, 1),
-        p_TOPOUTPUT_SELECT=C(2, 2),
-        p_BOTOUTPUT_SELECT=C(2, 2),
+        p_TOPADDSUB_LOWERINPUT=_ADD_PRODUCT,
+        p_BOTADDSUB_LOWERINPUT=_ADD_PRODUCT,
+        p_TOPADDSUB_UPPERINPUT=_ADD_C_OR_D,
+        p_BOTADDSUB_UPPERINPUT=_ADD_C_OR_D,
+        p_TOPOUTPUT_SELECT=output,
+        p_BOTOUTPUT_SELECT=output,
         p_TOP_8x8_MULT_REG=C(1),
         p_BOT_8x8_MULT_REG=C(1),
         i_CLK=ClockSignal(),
