@@ -10,14 +10,20 @@ __all__ = ["check_fit", "check_netlist", "check_used", "largest_array", "needs"]
 
 SIZES = (2, 4, 8, 16, 32, 64)
 
-LUT_BASE = 5000
+PRODUCTS_PER_LANE = 2
+"""Multiplications in a lane of the epilogue that is not serial."""
+
+LUT_BASE = 4300
 """Lookup tables of an accelerator and its link without what grows with the array."""
 
-LUT_PER_ELEMENT = 38
+LUT_PER_ELEMENT = 20
 LUT_PER_COLUMN = 190
 LUT_PER_LANE = 900
 LUT_OF_SERIAL_LANE = 250
 """What an element, a column's accumulators and packing, and a lane of the epilogue add, about."""
+
+LUT_OF_QUEUES = 700
+"""What jobs take that wait for their units: with more than two descriptors in flight."""
 
 CERTAIN = 1.5
 """Beyond this multiple of what there is, an estimate needs no proof."""
@@ -26,7 +32,7 @@ _UTILIZATION = re.compile(r"^Info:\s+(\S+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILI
 
 
 def needs(board, config):
-    """What an array takes of a board: its elements' multipliers exactly, lookup tables about.
+    """What an array takes of a board: multipliers exactly, lookup tables about.
 
     Parameters
     ----------
@@ -37,13 +43,16 @@ def needs(board, config):
     -------
     dict of str to int
     """
+    vendor = board.vendor
     elements = config.rows * config.columns
+    lanes = config.epilogue_lanes if config.lane_cycles == 1 else 0
+    luts = LUT_BASE + LUT_PER_ELEMENT * elements + LUT_PER_COLUMN * config.columns
+    luts += LUT_PER_LANE * lanes if lanes else LUT_OF_SERIAL_LANE
+    luts += LUT_OF_QUEUES if config.descriptor_slots > 2 else 0
     return {
-        "DSP": -(-elements * board.vendor.multipliers_per_pair // 2),
-        "LUT": LUT_BASE
-        + LUT_PER_ELEMENT * elements
-        + LUT_PER_COLUMN * config.columns
-        + (LUT_PER_LANE * config.epilogue_lanes if config.lane_cycles == 1 else LUT_OF_SERIAL_LANE),
+        "DSP": -(-elements * vendor.multipliers_per_pair // 2)
+        + vendor.multipliers_per_product * PRODUCTS_PER_LANE * lanes,
+        "LUT": round(luts * vendor.cells_per_lut),
     }
 
 

@@ -161,6 +161,7 @@ def _vendor(name, device, vco_hz):
     return Vendor(
         name=name,
         lowering=Lowering(array=GowinArray),
+        multipliers_per_product=2,
         pll=functools.partial(gowin_pll, device=device, vco_hz=vco_hz),
     )
 

@@ -254,5 +254,7 @@ ICE40UP = Vendor(
     pll=ice40_pll,
     pll_at_pad=True,
     multipliers_per_pair=1,
+    multipliers_per_product=0,
+    cells_per_lut=1.1,
 )
 """iCE40 UltraPlus."""

@@ -65,6 +65,10 @@ class Vendor:
         The PLL takes the clock from the pad, not from a buffer.
     multipliers_per_pair : int
         The multipliers of two processing elements, in units of the part's.
+    multipliers_per_product : int
+        Those of a product of up to 18 by 18 bits; 0: it is made of lookup tables.
+    cells_per_lut : float
+        Logic cells for each lookup table, about: more than one where a flip-flop alone takes a cell.
     """
 
     name: str
@@ -73,6 +77,8 @@ class Vendor:
     ram: type = OnChipRam
     pll_at_pad: bool = False
     multipliers_per_pair: int = 2
+    multipliers_per_product: int = 1
+    cells_per_lut: float = 1.0
 
 
 def choose(candidates, output_hz):

@@ -43,12 +43,27 @@ def test_config():
     assert [icebreaker.config(text).tile_columns for text in ("4x2", "4x8", "4x4-tc2")] == [2, 4, 2]
 
 
-def test_needs():
-    """A multiplier per element, or half of one."""
-    config = ArrayConfig(rows=8, columns=4)
-    assert needs(find_board("ulx3s-85f"), config)["DSP"] == 32
-    assert needs(find_board("icebreaker"), config)["DSP"] == 16
-    assert needs(find_board("tang-nano-9k"), config)["DSP"] == 32
+@pytest.mark.parametrize(
+    ("name", "array", "multipliers", "luts"),
+    [
+        # Lookup tables as nextpnr counted them.
+        ("ulx3s-25f", "4x4", 20, 7909),
+        ("ulx3s-85f", "8x8", 72, 11333),
+        ("tang-nano-9k", "4x4", 16, 5485),
+        ("icebreaker", "4x4-ds1-o2-cnt24", 8, 6120),
+        # Synthesized, with an eighth for what nextpnr adds.
+        ("ulx3s-25f", "4x4-ds2", 20, 7330),
+        ("ulx3s-25f", "4x4-ds1", 20, 7180),
+        ("tang-nano-9k", "4x4-ds4", 16, 5890),
+        ("tang-nano-20k", "4x4", 20, 6560),
+    ],
+)
+def test_needs(name, array, multipliers, luts):
+    """Multipliers of elements and lanes to the last; lookup tables within an eighth of what was measured."""
+    board = find_board(name)
+    needed = needs(board, board.config(array))
+    assert needed["DSP"] == multipliers
+    assert needed["LUT"] == pytest.approx(luts, rel=1 / 8)
 
 
 def test_fit_wrong():
@@ -58,7 +73,7 @@ def test_fit_wrong():
     with pytest.raises(FlowError) as caught:
         check_fit(board, board.config("16x16"))
     assert str(caught.value) == (
-        f"array {board.config('16x16')} does not fit ulx3s-85f: it needs 256 DSP, the board has 156; "
+        f"array {board.config('16x16')} does not fit ulx3s-85f: it needs 264 DSP, the board has 156; "
         "the largest that does is about 8x16"
     )
 

@@ -63,7 +63,7 @@ def test_build_wrong(pretended, tmp_path):
     with pytest.raises(ClockError, match=r"^a clock of 1 MHz cannot be made"):
         run(tmp_path, clock_hz=1_000_000)
     board = find_board("ulx3s-25f")
-    with pytest.raises(FlowError, match=r"needs 64 DSP, the board has 28; the largest .* is about 4x4$"):
+    with pytest.raises(FlowError, match=r"needs 68 DSP, the board has 28; the largest .* is about 4x4$"):
         build(board, board.config("8x8"), tmp_path)
     assert pretended.placed == []
 

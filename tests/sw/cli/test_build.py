@@ -132,7 +132,7 @@ def test_build_baud(systolith, pretended, monkeypatch, tmp_path):
 
 def test_build_unfit(fails, pretended, tmp_path):
     message = fails("build", "--board", "ulx3s-25f", "--array", "8x8", "--out", tmp_path, code=1)
-    assert message.endswith("it needs 64 DSP, the board has 28; the largest that does is about 4x4")
+    assert message.endswith("it needs 68 DSP, the board has 28; the largest that does is about 4x4")
 
 
 def test_build_missing_tool(fails, monkeypatch, tmp_path):
