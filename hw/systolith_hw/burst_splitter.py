@@ -18,7 +18,7 @@ class Transfer(data.StructLayout):
 
 
 class BurstSplitter(wiring.Component):
-    """Splits transfers into AXI bursts, one a cycle.
+    """Splits transfers into AXI bursts, one a cycle: a transfer crosses one boundary at most.
 
     Parameters
     ----------
@@ -53,6 +53,7 @@ class BurstSplitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        boundary_log2 = exact_log2(BOUNDARY_BYTES)
         boundary_beats = BOUNDARY_BYTES // self._bus_bytes
         active = Signal()
         left = Signal.like(self.transfers.payload)
@@ -75,7 +76,7 @@ class BurstSplitter(wiring.Component):
             ]
         with m.Elif(self.bursts.ready):
             m.d.sync += [
-                left.address.eq(left.address + burst.beats * self._bus_bytes),
+                left.address.eq((left.address[boundary_log2:] + 1) << boundary_log2),
                 left.beats.eq(left.beats - burst.beats),
                 self.last.eq(1),
             ]

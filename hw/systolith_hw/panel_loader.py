@@ -24,7 +24,8 @@ class PanelLoader(wiring.Component):
     Members
     -------
     panels : stream of Panel
-        A panel is begun in the cycle after the buffer has room for all of it.
+        A panel is begun in the cycle after the buffer has room for all of it. If there is one descriptor
+        slot, all panels of a descriptor have the same stride, which stays until the loader is idle.
     requests : stream of RowRequest
         Back-pressure is honoured.
     order : Order
@@ -77,6 +78,7 @@ class PanelLoader(wiring.Component):
         address = Signal.like(panel.address)
         line = Signal(ceil_log2(self._depth))
 
+        stride = self.panels.payload.stride if self._config.descriptor_slots == 1 else panel.stride
         begin = self.begin
         row_done = Signal()
         panel_done = Signal()
@@ -88,7 +90,7 @@ class PanelLoader(wiring.Component):
             begin.eq(fits & (~active | panel_done)),
             row_done.eq(self.requests.valid & self.requests.ready),
             panel_done.eq(row_done & last_row),
-            next_address.eq(address + panel.stride),
+            next_address.eq(address + stride),
             self.requests.valid.eq(active),
             self.requests.payload.address.eq(address << exact_log2(self._config.bus_bytes)),
             self.requests.payload.beats.eq(panel.beats),

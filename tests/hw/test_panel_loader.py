@@ -10,26 +10,36 @@ from systolith_hw.panel_loader import PanelLoader
 DEPTH = 32
 
 
-def random_panel(rng, config, block):
+def random_address(rng):
+    return 4 * rng.randrange(1 << 30)
+
+
+def random_panel(rng, config, block, stride):
     rows = rng.randint(1, 4)
-    start, stride = (4 * rng.randrange(1 << 30) for _ in range(2))
+    start = random_address(rng)
     return Fetch(
         addresses=[start + row * stride for row in range(rows)],
         bytes=rng.randint(1, config.burst_lines * config.line_bytes),
         line=rng.choice([0, rng.randrange(1 << Order(config)["line"].width)]),
         later_sweep=rng.randrange(2),
         block=block,
-        slot=rng.randrange(4),
+        slot=rng.randrange(config.descriptor_slots),
     ), stride
 
 
 @pytest.mark.parametrize(("idle", "stall"), STALLS)
-def test_sim_random(idle, stall):
-    config = small_config(burst_bytes=16, b_buffer_lines=DEPTH)
+@pytest.mark.parametrize("slots", [1, 4])
+def test_sim_random(slots, idle, stall):
+    """Every panel has a stride of its own, but for those of the only descriptor."""
+    config = small_config(burst_bytes=16, b_buffer_lines=DEPTH, descriptor_slots=slots)
     rng = random.Random(17)
+    only_stride = random_address(rng)
     begins = [1, *(rng.randrange(2) for _ in range(59))]
     blocks = [number - 1 for number in itertools.accumulate(begins)]
-    panels = [random_panel(rng, config, block) for block in blocks]
+    panels = [
+        random_panel(rng, config, block, only_stride if slots == 1 else random_address(rng))
+        for block in blocks
+    ]
     dut = PanelLoader(config, depth=DEPTH, target=Target.B_BUFFER)
     expected = list(
         row_requests([panel for panel, _ in panels], config, target=Target.B_BUFFER.value, depth=DEPTH)
