@@ -123,10 +123,11 @@ class Completion(wiring.Component):
             "tag": entry.tag,
         }
         contents = Signal(config.axi_data_bits)
+        record_address = Cat(Const(RECORD_BYTES, exact_log2(SLOT_BYTES)), entry.address)
         m.d.comb += [
             fault.eq(faults[entry.slot]),
             queue.o.ready.eq(self.slot_release),
-            self.records.payload.address.eq(Cat(Const(RECORD_BYTES, exact_log2(SLOT_BYTES)), entry.address)),
+            self.records.payload.address.eq(record_address >> exact_log2(config.bus_bytes)),
             self.records.payload.beats.eq(beats),
             self.records.payload.slot.eq(entry.slot),
             self.records.payload.interrupt.eq(entry.interrupt),

@@ -217,7 +217,7 @@ class ReadData(data.StructLayout):
 
 
 class RowWrite(data.StructLayout):
-    """A write of consecutive beats.
+    """A write of consecutive beats; the address is counted in beats.
 
     ``end`` marks the last one of a descriptor's results, ``interrupt`` a record that shall interrupt.
     """
@@ -226,7 +226,7 @@ class RowWrite(data.StructLayout):
         row_beats = 4 * config.columns // config.bus_bytes
         super().__init__(
             {
-                "address": config.address_bits,
+                "address": beat_address_shape(config),
                 "beats": bits_for(max(row_beats, RECORD_BYTES // config.bus_bytes)),
                 "slot": slot_shape(config),
                 "end": 1,

@@ -147,7 +147,7 @@ class StoreSequencer(wiring.Component):
             traits.columns.eq(tile.n_end + 1),
             traits.offset.eq(column_bytes[:bus_log2]),
             traits.tile_end.eq(last_row),
-            write.address.eq((row_address + (column_bytes >> bus_log2)) << bus_log2),
+            write.address.eq(row_address + (column_bytes >> bus_log2)),
             write.beats.eq((end_byte >> bus_log2) + 1),
             write.slot.eq(job.slot),
             write.end.eq(last_row & tile.last),

@@ -3,9 +3,10 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from .burst_splitter import BurstSplitter, Transfer
-from .messages import RowWrite, WriteData, slot_shape
+from .messages import RowWrite, WriteData, beat_address_shape, slot_shape
 from .queue import Queue
 from .stream_slice import StreamSlice
 
@@ -77,6 +78,7 @@ class WriteDma(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
+        bus_log2 = exact_log2(config.bus_bytes)
         m.submodules.splitter = splitter = BurstSplitter(
             address_bits=config.address_bits, bus_bytes=config.bus_bytes, max_beats=self._max_beats
         )
@@ -98,7 +100,7 @@ class WriteDma(wiring.Component):
             grant(self.rows, record=False)
         m.d.comb += [
             splitter.transfers.valid.eq(granted.o.valid),
-            splitter.transfers.payload.address.eq(granted.o.payload.address),
+            splitter.transfers.payload.address.eq(granted.o.payload.address << bus_log2),
             splitter.transfers.payload.beats.eq(granted.o.payload.beats),
             granted.o.ready.eq(splitter.transfers.ready),
         ]
@@ -110,7 +112,7 @@ class WriteDma(wiring.Component):
         data_entry = data.StructLayout({"beats": splitting.beats.shape(), "single": 1, "record": 1})
         response_entry = data.StructLayout(
             {
-                "address": config.address_bits,
+                "address": beat_address_shape(config),
                 "slot": slot_shape(config),
                 "end": 1,
                 "interrupt": 1,
@@ -134,7 +136,7 @@ class WriteDma(wiring.Component):
             data_queue.i.payload.single.eq(burst.payload.beats == 1),
             data_queue.i.payload.record.eq(splitting.record),
             response_queue.i.valid.eq(put),
-            response_queue.i.payload.address.eq(burst.payload.address),
+            response_queue.i.payload.address.eq(burst.payload.address >> bus_log2),
             response_queue.i.payload.slot.eq(splitting.slot),
             response_queue.i.payload.end.eq(splitting.end & splitter.last),
             response_queue.i.payload.interrupt.eq(splitting.interrupt),
@@ -186,5 +188,5 @@ class WriteDma(wiring.Component):
             self.fault.eq(received & error & ~burst.record),
             self.record_fault.eq(received & error & burst.record),
             self.fault_slot.eq(burst.slot),
-            self.fault_address.eq(burst.address),
+            self.fault_address.eq(burst.address << exact_log2(self._config.bus_bytes)),
         ]

@@ -35,7 +35,7 @@ def stored_rows(gemms, config):
                         "tile_end": int(last_row),
                     }
                     write = {
-                        "address": (address + n * size - offset) % (1 << 32),
+                        "address": (address + n * size - offset) % (1 << 32) // config.bus_bytes,
                         "beats": ceil_div(columns * size, config.bus_bytes),
                         "slot": gemm.slot,
                         "end": int(last),

@@ -19,7 +19,7 @@ def make_writes(rng, config, count, *, record):
         else:
             address += rng.choice([0, BOUNDARY - config.bus_bytes, config.bus_bytes * rng.randrange(64)])
         write = {
-            "address": address,
+            "address": address // config.bus_bytes,
             "beats": beats,
             "slot": rng.randrange(config.descriptor_slots),
             "end": int(not record and number % 4 == 3),
@@ -133,7 +133,7 @@ def test_sim_random(columns, bits, idle, stall):
     burst_iter, beat_iter, answers = iter(bursts), iter(beats), iter(answered)
     expected_events = []
     for kind, write, data in granted:
-        address, left = write["address"], list(data)
+        address, left = write["address"] * config.bus_bytes, list(data)
         while left:
             burst = next(burst_iter)
             assert burst["address"] == address
