@@ -34,15 +34,14 @@ class StreamSlice(wiring.Component):
         # What came in the cycle in which the stream stopped.
         aside = Signal.like(self.i.payload)
         full = Signal()
-        m.d.comb += self.i.ready.eq(~full)
-        with m.If(self.i.ready):
-            m.d.sync += aside.eq(self.i.payload)
+        stops = Signal()
+        m.d.comb += [self.i.ready.eq(~full), stops.eq(self.o.valid & ~self.o.ready & ~full)]
+        with m.If(stops):
+            m.d.sync += [full.eq(self.i.valid), aside.eq(self.i.payload)]
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += [self.o.valid.eq(full | self.i.valid), full.eq(0)]
             with m.If(full):
                 m.d.sync += self.o.payload.eq(aside)
             with m.Else():
                 m.d.sync += self.o.payload.eq(self.i.payload)
-        with m.Elif(self.i.ready):
-            m.d.sync += full.eq(self.i.valid)
         return m
