@@ -132,7 +132,8 @@ class CycleCounters(wiring.Component):
         oldest = self._hand_over(m, finished, waits, banks)
         slots = self._config.descriptor_slots
         m.submodules.ended = ended = memory.Memory(shape=len(total) + len(seen), depth=slots, init=[])
-        write, read = ended.write_port(), ended.read_port(domain="comb")
+        # The only one is in registers already.
+        write, read = ended.write_port(), ended.read_port(domain="comb" if slots == 1 else "sync")
         m.d.comb += [
             write.en.eq(finished),
             write.addr.eq(bank - 1),
