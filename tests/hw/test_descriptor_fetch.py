@@ -10,6 +10,7 @@ from systolith_hw.messages import Target
 CONFIGS = {
     "default": {"a_buffer_lines": 64},
     "wide bus": {"axi_data_bits": 512, "a_buffer_lines": 16, "descriptor_slots": 2},
+    "one slot": {"a_buffer_lines": 64, "descriptor_slots": 1},
     "narrow": {"a_buffer_lines": 64, "address_bits": 20, "dimension_bits": 10},
     "large buffers": {"axi_data_bits": 64, "a_buffer_lines": 16384, "accumulator_rows": 4096},
 }
@@ -92,6 +93,7 @@ def test_sim_random(name, ring_size):
     dut = DescriptorFetch(config)
     tail, fetched, judged, completed = 0, 0, 0, 0
     reasons = set()
+    entries = []
 
     async def submit(ctx):
         """Ring the doorbell for some descriptors at a time, as many as there are slots at most."""
@@ -166,6 +168,7 @@ def test_sim_random(name, ring_size):
             if dispatch:
                 assert members(layout.from_bits(fields)) == raw
             reasons.add(reason)
+            entries.append(entry)
             judged += 1
 
     async def complete(ctx):
@@ -174,7 +177,8 @@ def test_sim_random(name, ring_size):
         while completed < len(descriptors):
             release = judged > completed and source.random() < 0.2
             ctx.set(dut.slot_release, release)
-            await ctx.tick()
+            entry = (await ctx.tick().sample(dut.in_flight.payload.as_value()))[-1]
+            assert not release or config.descriptor_slots > 1 or entry == entries[completed]
             completed += release
         ctx.set(dut.slot_release, 0)
         await ctx.tick()
