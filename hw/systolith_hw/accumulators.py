@@ -54,14 +54,7 @@ class AccumulatorBank(wiring.Component):
         arrived = Signal.like(self.access)
         adding = Signal.like(self.access)
         writing = Signal.like(self.access)
-        before = Signal(self._sums)
-        total = Signal(self._sums)
-        m.d.sync += [
-            arrived.eq(self.access),
-            adding.eq(arrived),
-            writing.eq(adding),
-            *(total[c].eq(before[c] + self.psum[c]) for c in range(self._config.tile_columns)),
-        ]
+        m.d.sync += [arrived.eq(self.access), adding.eq(arrived), writing.eq(adding)]
 
         # Both halves in one memory, which synthesis makes twice, for it is read at two places at once.
         m.submodules.rows = rows = memory.Memory(
@@ -69,17 +62,41 @@ class AccumulatorBank(wiring.Component):
         )
         accumulated, read, write = rows.read_port(), rows.read_port(), rows.write_port()
         m.d.comb += [
-            accumulated.addr.eq(Cat(self.access.row, self.access.half)),
-            accumulated.en.eq(self.access.valid),
             read.addr.eq(Cat(self.read_row, self.read_half)),
             read.en.eq(self.read_enable),
             self.read_data.eq(read.data),
             write.addr.eq(Cat(writing.row, writing.half)),
             write.en.eq(writing.valid),
-            write.data.eq(total),
+            write.data.eq(self._accumulate(m, accumulated, arrived, adding)),
         ]
-        m.d.sync += before.eq(Mux(arrived.first, 0, accumulated.data))
         return m
+
+    def _accumulate(self, m, accumulated, arrived, adding):
+        """Read a row's sums and add what has come; for another form of it.
+
+        Parameters
+        ----------
+        m : Module
+            Of the bank.
+        accumulated : ReadPort
+        arrived, adding : AccumulatorAccess
+            ``access`` one and two cycles ago.
+
+        Returns
+        -------
+        Signal
+            The sums of ``access`` three cycles ago.
+        """
+        before = Signal(self._sums)
+        total = Signal(self._sums)
+        m.d.comb += [
+            accumulated.addr.eq(Cat(self.access.row, self.access.half)),
+            accumulated.en.eq(self.access.valid),
+        ]
+        # The memory is slow: what it gives waits for its sum in a register.
+        m.d.sync += before.eq(Mux(arrived.first, 0, accumulated.data))
+        m.d.sync += (total[c].eq(before[c] + self.psum[c]) for c in range(self._config.tile_columns))
+        return total
 
 
 class Accumulators(wiring.Component):
@@ -102,6 +119,9 @@ class Accumulators(wiring.Component):
         As in :class:`AccumulatorBank`, of all columns at once.
     """
 
+    bank = AccumulatorBank
+    """Makes a bank; for another form of it."""
+
     def __init__(self, config, *, delay_cycles):
         self._config = config
         self._delay_cycles = delay_cycles
@@ -119,10 +139,10 @@ class Accumulators(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        access = self._delay(m, self.access, self._delay_cycles - AccumulatorBank.READ_CYCLES, "access")
+        access = self._delay(m, self.access, self._delay_cycles - self.bank.READ_CYCLES, "access")
         width = self._config.tile_columns
         for tile in range(self._config.column_tiles):
-            bank = AccumulatorBank(self._config)
+            bank = self.bank(self._config)
             m.submodules[f"tile_{tile}"] = bank
             m.d.comb += [
                 bank.access.eq(access),
@@ -136,7 +156,7 @@ class Accumulators(wiring.Component):
                     self.read_data[tile * width + column].eq(bank.read_data[column]),
                 ]
             access = self._delay(m, access, 1, f"access_tile_{tile}")
-        access = self._delay(m, access, AccumulatorBank.HAZARD_CYCLES - 2, "access_write")
+        access = self._delay(m, access, self.bank.HAZARD_CYCLES - 2, "access_write")
         m.d.comb += self.tile_done.eq(access.valid & access.tile_end)
         return m
 

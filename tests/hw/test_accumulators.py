@@ -3,13 +3,16 @@ import random
 import pytest
 from hw.streams import lanes, signed, small_config, trace
 from systolith_hw.accumulators import AccumulatorBank, Accumulators
+from systolith_hw.vendor.ice40 import Ice40Accumulators
 
+FORMS = [Accumulators, Ice40Accumulators]
 HAZARD = AccumulatorBank.HAZARD_CYCLES
 READ = AccumulatorBank.READ_CYCLES
 QUIET = {"valid": 0, "first": 0, "half": 0, "row": 0, "tile_end": 0}
 
 
-def test_sim_hazard():
+@pytest.mark.parametrize("form", FORMS)
+def test_sim_hazard(form):
     """Sums of one row, accumulated at the shortest distance that is allowed."""
     config = small_config()
     rng = random.Random(1)
@@ -21,7 +24,7 @@ def test_sim_hazard():
         stimuli += [{"psum": [value]}, *[{"psum": [99999]}] * (HAZARD - READ - 1)]
     # The last access was HAZARD cycles ago: its sum can be read, and comes one cycle later.
     stimuli += [{"read_enable": 1, "read_half": 1, "read_row": 5}, {"read_enable": 0}]
-    outputs = trace(AccumulatorBank(config), stimuli, ["read_data"])
+    outputs = trace(form.bank(config), stimuli, ["read_data"])
     assert signed(outputs[-1]["read_data"], 32) == sum(values)
 
 
@@ -54,10 +57,11 @@ def test_sim_read_holds():
     assert [signed(cycle["read_data"], 32) for cycle in outputs[-6:]] == [-3] * 6
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("columns", "tile_columns", "delay"), [(2, 1, READ), (4, 1, 9), (4, 2, 9), (8, 2, READ), (4, 4, READ)]
 )
-def test_sim_random(columns, tile_columns, delay):
+def test_sim_random(columns, tile_columns, delay, form):
     """Passes over both halves in random order, each row read back as soon as ``tile_done`` allows."""
     config = small_config(columns=columns, tile_columns=tile_columns)
     rng = random.Random(columns)
@@ -109,7 +113,7 @@ def test_sim_random(columns, tile_columns, delay):
                 "read_row": row,
             }
         )
-    outputs = trace(Accumulators(config, delay_cycles=delay), stimuli, ["read_data", "tile_done"])
+    outputs = trace(form(config, delay_cycles=delay), stimuli, ["read_data", "tile_done"])
     assert {cycle for cycle, seen in enumerate(outputs) if seen["tile_done"]} == tile_done
     for cycle, expected in contents.items():
         assert lanes(outputs[cycle + 1]["read_data"], 32, columns) == expected

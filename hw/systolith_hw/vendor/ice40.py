@@ -2,16 +2,17 @@
 
 import dataclasses
 
-from amaranth.hdl import C, Cat, ClockSignal, Instance, Module, Signal, signed
+from amaranth.hdl import C, Cat, ClockSignal, Instance, Module, Mux, Signal, signed
 
 from systolith_hw.accelerator import Lowering
+from systolith_hw.accumulators import AccumulatorBank, Accumulators
 from systolith_hw.array import SystolicArray
 from systolith_hw.pe import ProcessingElement
 
 from .interface import Pll, Vendor, choose
 from .single_port import SinglePortRam, SinglePortStore
 
-__all__ = ["ICE40UP", "Ice40Array", "Ice40Pll", "SpramRam", "SpramStore", "ice40_pll"]
+__all__ = ["ICE40UP", "Ice40Accumulators", "Ice40Array", "Ice40Pll", "SpramRam", "SpramStore", "ice40_pll"]
 
 PFD_HZ = (10e6, 133e6)
 VCO_HZ = (533e6, 1066e6)
@@ -129,6 +130,29 @@ def _dual_multiplier(low, high, *, input_registers, sum_registers):
         i_SIGNEXTIN=C(0),
         o_O=Cat(low.product, high.product),
     )
+
+
+class Ice40AccumulatorBank(AccumulatorBank):
+    """Accumulators that are read a cycle later and added to at once.
+
+    The clock is slow enough. A cell of the adder starts the sum anew, too, and holds it.
+    """
+
+    def _accumulate(self, m, accumulated, arrived, adding):
+        total = Signal(self.psum.shape())
+        m.d.comb += [
+            accumulated.addr.eq(Cat(arrived.row, arrived.half)),
+            accumulated.en.eq(arrived.valid),
+        ]
+        for column, psum in enumerate(self.psum):
+            m.d.sync += total[column].eq(Mux(adding.first, psum, accumulated.data[column] + psum))
+        return total
+
+
+class Ice40Accumulators(Accumulators):
+    """The accumulators without a register behind their memory."""
+
+    bank = Ice40AccumulatorBank
 
 
 class SpramStore(SinglePortStore):
@@ -249,7 +273,7 @@ def ice40_pll(input_hz, output_hz):
 
 ICE40UP = Vendor(
     name="ice40",
-    lowering=Lowering(array=Ice40Array),
+    lowering=Lowering(array=Ice40Array, accumulators=Ice40Accumulators),
     ram=SpramRam,
     pll=ice40_pll,
     pll_at_pad=True,
