@@ -146,7 +146,7 @@ class ArrayConfig:
         _check_power_of_two("a_buffer_lines", self.a_buffer_lines, 4, 16384)
         _check_power_of_two("b_buffer_lines", self.b_buffer_lines, 4, 16384)
         _check_power_of_two("accumulator_rows", self.accumulator_rows, 4, 4096)
-        _check_power_of_two("outstanding", self.outstanding, 2, 256)
+        _check_power_of_two("outstanding", self.outstanding, 1, 256)
         _check_power_of_two("descriptor_slots", self.descriptor_slots, 1, 8)
         _check_width("address_bits", self.address_bits, 12, ADDRESS_BITS)
         _check_width("dimension_bits", self.dimension_bits, 8, DIMENSION_BITS)

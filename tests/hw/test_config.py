@@ -23,7 +23,7 @@ BOUNDS = [
     ("a_buffer_lines", 4, 16384),
     ("b_buffer_lines", 4, 16384),
     ("accumulator_rows", 4, 4096),
-    ("outstanding", 2, 256),
+    ("outstanding", 1, 256),
     ("descriptor_slots", 1, 8),
 ]
 

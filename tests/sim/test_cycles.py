@@ -26,7 +26,7 @@ ARRAYS = (
     "2x2",
     "4x4-axi32-a16-b16-acc16-e2-burst8-o2-ds2",
     "8x2-axi64-a256-b64-acc32-e1-burst32-o4-ds2",
-    "4x8-axi64-a256-b64-acc32-burst16-o4-ds1-lc16",
+    "4x8-axi64-a256-b64-acc32-burst16-o1-ds1-lc16",
     "4x4-axi32-a64-b64-acc32-e4-burst16-o4-ds2-tc4",
     "4x8-axi64-a64-b64-acc32-e2-burst16-o8-ds4-tc2",
 )

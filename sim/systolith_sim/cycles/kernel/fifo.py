@@ -15,7 +15,7 @@ FIFO = fields(
 """``Queue``: a memory of depth - 1 entries before an output register.
 
 An entry moves to the register a cycle before it is valid, or when its predecessor is popped; what counts as
-full is the memory. The depth is a power of two.
+full is the memory. The only word of a queue that is one deep is the register. The depth is a power of two.
 """
 
 
@@ -30,6 +30,8 @@ def set_up(fifo, depth, latency):
 @inlined
 def writable(fifo):
     """When the next entry can be written at the earliest."""
+    if fifo.depth == 1:
+        return fifo.at.popped + 1
     if fifo.count.written < fifo.depth - 1:
         return ALWAYS
     return fifo.at.moved[fifo.count.written + 1 & (fifo.depth - 1)] + 1
