@@ -60,13 +60,11 @@ class ControlStatusRegisters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        scratch = Signal(32)
         fault = Signal()
         fault_address = Signal(32)
         irq_enable = Signal(len(Interrupt))
         irq_pending = Signal(len(Interrupt))
-        cycles = Signal(64)
-        cycles_high = Signal(32)
+        cycles = Signal(32)
         busy = Signal()
         m.d.comb += [
             busy.eq(self.ring_head != self.ring_tail),
@@ -75,7 +73,6 @@ class ControlStatusRegisters(wiring.Component):
         m.d.sync += cycles.eq(cycles + 1)
 
         writable = {
-            "scratch": scratch,
             "control": self.enable,
             "ring_base": self.ring_base,
             "ring_size": self.ring_size,
@@ -89,8 +86,7 @@ class ControlStatusRegisters(wiring.Component):
             "irq_pending": irq_pending,
             "ring_head": self.ring_head,
             "fault_address": fault_address,
-            "cycles_low": cycles[:32],
-            "cycles_high": cycles_high,
+            "cycles": cycles,
             "activity": self.activity,
         }
         assert readable.keys() == REGISTERS.keys()
@@ -117,8 +113,6 @@ class ControlStatusRegisters(wiring.Component):
                             self.s_axil_rdata.eq(value),
                             self.s_axil_rresp.eq(Response.OKAY),
                         ]
-                        if name == "cycles_low":
-                            m.d.sync += cycles_high.eq(cycles[32:])
 
         # Writes. What is never set takes no logic.
         kept = {"ring_base": (1 << self._config.address_bits) - SLOT_BYTES}

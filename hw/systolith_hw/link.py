@@ -66,7 +66,7 @@ QUEUE_BYTES = 2048
 """Bytes of requests that a board takes before the first of them is answered, unless it has less room."""
 
 
-DROPPED_BITS = 16
+DROPPED_BITS = 8
 """Of the board register ``dropped``."""
 
 
@@ -156,9 +156,8 @@ BOARD_REGISTERS = {
     ),
     "control": Register(offset=0x18, access="rw", doc="Bit 0 reset; reads as zero"),
     "state": Register(offset=0x1C, access="ro", doc="Bit 0 interrupt, bit 1 fault"),
-    "cycles": Register(offset=0x20, access="ro", doc="Clock cycles, modulo 2³²"),
     "dropped": Register(
-        offset=0x24, access="ro", doc="Requests that were dropped as damaged or incomplete, modulo 2¹⁶"
+        offset=0x20, access="ro", doc="Requests that were dropped as damaged or incomplete, modulo 256"
     ),
 }
 """Every register of the space ``BOARD`` by name, in address order."""

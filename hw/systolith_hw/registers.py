@@ -80,7 +80,7 @@ REGISTERS = {
     "config_hash": Register(
         offset=0x18, access="ro", doc="First 32 bits of the configuration's content hash"
     ),
-    "scratch": Register(offset=0x1C, access="rw", doc="Holds what is written; for self-tests"),
+    "tile": Register(offset=0x1C, access="ro", doc="Columns of a tile of the array in bits 15–0"),
     "control": Register(offset=0x20, access="rw", doc="Bit 0 enable"),
     "status": Register(offset=0x24, access="w1c", doc="Bit 0 busy (read only), bit 1 fault"),
     "ring_base": Register(
@@ -98,31 +98,25 @@ REGISTERS = {
     "fault_address": Register(
         offset=0x40, access="ro", doc="Address of the completion record that could not be written"
     ),
-    "cycles_low": Register(
-        offset=0x44, access="ro", doc="Clock cycles since reset, bits 31–0; reading latches the rest"
-    ),
-    "cycles_high": Register(
-        offset=0x48, access="ro", doc="Clock cycles since reset, bits 63–32, as last latched"
-    ),
+    "cycles": Register(offset=0x44, access="ro", doc="Clock cycles since reset, modulo 2³²"),
     "activity": Register(
-        offset=0x4C,
+        offset=0x48,
         access="ro",
         doc="Where the sequencers stand, for debugging a device that makes no progress: bit 0 "
         "descriptor fetch, 1 A loader, 2 B loader, 3 weight feeder, 4 pass sequencer, 5 store, "
         "6 reads outstanding, 7 writes outstanding; descriptors in flight in bits 15–8",
     ),
     "traffic": Register(
-        offset=0x50, access="ro", doc="Burst bytes along K in bits 15–0, outstanding accesses in 31–16"
+        offset=0x4C, access="ro", doc="Burst bytes along K in bits 15–0, outstanding accesses in 31–16"
     ),
     "slots": Register(
-        offset=0x54,
+        offset=0x50,
         access="ro",
         doc="Descriptors that may be in flight in bits 15–0, cycles of a lane of the epilogue in 31–16",
     ),
     "widths": Register(
-        offset=0x58, access="ro", doc="Bits of M, K and N in bits 15–0, of cycle counters in 31–16"
+        offset=0x54, access="ro", doc="Bits of M, K and N in bits 15–0, of cycle counters in 31–16"
     ),
-    "tile": Register(offset=0x5C, access="ro", doc="Columns of a tile of the array in bits 15–0"),
 }
 """Every register by name, in address order."""
 

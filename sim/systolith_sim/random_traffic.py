@@ -132,7 +132,7 @@ class Traffic:
                 case 0:
                     _read(device, rng.choice(list(REGISTERS)))
                 case 1:
-                    _write(device, "scratch", rng.randrange(1 << 32))
+                    _write(device, "irq_enable", rng.randrange(1 << 32))
                 case 2:
                     _write(device, "irq_pending", Interrupt.COMPLETION | Interrupt.FAULT)
         # What is still under way after the last completion.

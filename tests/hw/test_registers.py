@@ -31,7 +31,7 @@ def test_offsets_stored():
         "buffers": 0x10,
         "epilogue": 0x14,
         "config_hash": 0x18,
-        "scratch": 0x1C,
+        "tile": 0x1C,
         "control": 0x20,
         "status": 0x24,
         "ring_base": 0x28,
@@ -41,20 +41,17 @@ def test_offsets_stored():
         "irq_enable": 0x38,
         "irq_pending": 0x3C,
         "fault_address": 0x40,
-        "cycles_low": 0x44,
-        "cycles_high": 0x48,
-        "activity": 0x4C,
-        "traffic": 0x50,
-        "slots": 0x54,
-        "widths": 0x58,
-        "tile": 0x5C,
+        "cycles": 0x44,
+        "activity": 0x48,
+        "traffic": 0x4C,
+        "slots": 0x50,
+        "widths": 0x54,
     }
 
 
 def test_access():
     assert {register.access for register in REGISTERS.values()} == {"ro", "rw", "w1c"}
     assert {name for name, register in REGISTERS.items() if register.access == "rw"} == {
-        "scratch",
         "control",
         "ring_base",
         "ring_size",

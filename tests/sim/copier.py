@@ -14,7 +14,7 @@ REGISTERS = {
     "status": 0x14,
     "fault": 0x18,
     "echo": 0x1C,
-    "activity": 0x4C,
+    "activity": 0x48,
 }
 STAMPS = ("ar_first", "ar_last", "r_first", "r_last", "aw_first", "w_first", "w_last", "b_first", "b_last")
 STAMP_BASE = 0x20
@@ -200,7 +200,7 @@ class Copier(wiring.Component):
                 5: Cat(done, read_error, write_error),
                 7: echo,
                 **{STAMP_BASE // 4 + index: stamps[name] for index, name in enumerate(STAMPS)},
-                0x4C // 4: running | bursts_out << 8,
+                0x48 // 4: running | bursts_out << 8,
             },
             start=start,
             acknowledge=[done.eq(0), read_error.eq(0), write_error.eq(0), irq.eq(0)],

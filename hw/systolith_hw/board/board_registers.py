@@ -3,7 +3,6 @@
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
 from systolith_hw.axi import Response
 from systolith_hw.link import (
@@ -50,8 +49,8 @@ class BoardRegisters(wiring.Component):
         Holds the accelerator in reset.
     fault : 1
         There was a ``bus_error`` since the last reset.
-    cycles : 32
-        The register.
+    cycles : range(reset_cycles)
+        Goes up by one in each.
     """
 
     def __init__(self, *, memory_bytes, clock_hz, baud, queue_bytes, reset_cycles):
@@ -63,7 +62,6 @@ class BoardRegisters(wiring.Component):
             "baud": baud,
             "queue_bytes": queue_bytes,
         }
-        self._reset_cycles = reset_cycles
         super().__init__(
             {
                 "access": In(Access(data_bits=32, address_bits=ADDRESS_SPACE_BITS)),
@@ -74,7 +72,7 @@ class BoardRegisters(wiring.Component):
                 "dropped": In(1),
                 "reset": Out(1),
                 "fault": Out(1),
-                "cycles": Out(32),
+                "cycles": In(range(reset_cycles)),
             }
         )
 
@@ -82,11 +80,11 @@ class BoardRegisters(wiring.Component):
         m = Module()
         access = self.access
         dropped = Signal(DROPPED_BITS)
-        # A reset is over at the second turn of the counter's low bits.
+        # A reset is over at the second turn of the count.
         turns = Signal()
         has_turned = Signal()
-        m.d.sync += [self.cycles.eq(self.cycles + 1), dropped.eq(dropped + self.dropped)]
-        m.d.comb += turns.eq(self.cycles[: exact_log2(self._reset_cycles)].all())
+        m.d.sync += dropped.eq(dropped + self.dropped)
+        m.d.comb += turns.eq(self.cycles.all())
         with m.If(self.bus_error):
             m.d.sync += self.fault.eq(1)
         assert BoardState.INTERRUPT == 1 and BoardState.FAULT == 2
@@ -94,7 +92,6 @@ class BoardRegisters(wiring.Component):
         varying = {
             "control": 0,
             "state": Cat(self.interrupt, self.fault),
-            "cycles": self.cycles,
             "dropped": dropped,
         }
         assert self._facts.keys() | varying.keys() == BOARD_REGISTERS.keys()

@@ -29,8 +29,8 @@ class FrameReceiver(wiring.Component):
         Ready again eight cycles after a byte, for the check takes in a bit a cycle.
     error : 1
         A byte was lost.
-    cycles : 32
-        Goes up by one in each.
+    cycles : unsigned
+        Goes up by one in each; as wide as ``idle_cycles`` needs.
     write, data, commit, rewind, full
         To a :class:`~.frame_queue.FrameQueue`: header and payload.
     dropped : 1
@@ -45,11 +45,13 @@ class FrameReceiver(wiring.Component):
 
     def __init__(self, *, idle_cycles):
         self._idle_cycles = idle_cycles
+        # Time is counted in eighths or less of what is given, of which the first may have passed already.
+        cycles_bits = max(1, (idle_cycles // 8).bit_length() - 1)
         super().__init__(
             {
                 "bytes": In(stream.Signature(8)),
                 "error": In(1),
-                "cycles": In(32),
+                "cycles": In(cycles_bits),
                 "write": Out(1),
                 "data": Out(8),
                 "commit": Out(1),
@@ -77,10 +79,8 @@ class FrameReceiver(wiring.Component):
         is_write = Signal()
         # Minus the bytes of the payload that have not come.
         left = Signal(range(-PAYLOAD_MAX_BYTES, 1))
-        # Time is counted in eighths or less of what is given, of which the first may have passed already.
-        time_bit = max(0, (self._idle_cycles // 8).bit_length() - 2)
         time = Signal()
-        idle_max = -(-self._idle_cycles >> time_bit + 1) + 1
+        idle_max = -(-self._idle_cycles >> len(self.cycles)) + 1
         idle = Signal(range(-idle_max, 1), init=-idle_max)
         drop = Signal()
         m.d.comb += [
@@ -108,8 +108,7 @@ class FrameReceiver(wiring.Component):
 
         with m.If(shifts):
             m.d.sync += [shift.eq(shift[1:]), steps.eq(steps + 1), shifts.eq(~byte_ends)]
-        m.d.sync += time.eq(self.cycles[time_bit])
-        m.d.sync += idle.eq(idle + (time & ~self.cycles[time_bit]))
+        m.d.sync += [time.eq(self.cycles[-1]), idle.eq(idle + (time & ~self.cycles[-1]))]
         with m.If(arrived):
             m.d.sync += [shift.eq(byte), shifts.eq(1), idle.eq(idle.init)]
             with m.If(~checks & in_header & (steps == 0)):

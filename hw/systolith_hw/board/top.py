@@ -173,6 +173,8 @@ class BoardTop(wiring.Component):
         m.submodules.frame_queue = queue = FrameQueue(depth=self._facts["queue_bytes"])
         m.submodules.frame_transmitter = responses = FrameTransmitter()
         m.submodules.uart_transmitter = transmitter = UartTransmitter(period=self._period)
+        cycles = Signal(max(len(registers.cycles), len(frames.cycles)))
+        m.d.sync += cycles.eq(cycles + 1)
         connect(m, receiver.bytes, frames.bytes)
         requests = queue.bytes
         if self._bus_registers:
@@ -185,7 +187,7 @@ class BoardTop(wiring.Component):
         m.d.comb += [
             receiver.rx.eq(self.rx),
             frames.error.eq(receiver.error),
-            frames.cycles.eq(registers.cycles),
+            *(part.cycles.eq(cycles) for part in (registers, frames)),
             queue.write.eq(frames.write),
             queue.data.eq(frames.data),
             queue.commit.eq(frames.commit),

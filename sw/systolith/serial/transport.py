@@ -1,6 +1,7 @@
 """How the driver reaches an accelerator on a board."""
 
 import numpy as np
+from systolith_hw import REGISTERS
 from systolith_hw.baud import BITS_PER_BYTE
 from systolith_hw.link import BOARD_REGISTERS, PAYLOAD_MAX_BYTES, BoardControl, BoardState, Space
 
@@ -75,8 +76,7 @@ class SerialTransport(Transport):
 
     def read_board_registers(self, *names):
         """The values of registers in :data:`systolith_hw.link.BOARD_REGISTERS`, as a list."""
-        requests = [Request(Space.BOARD, BOARD_REGISTERS[name].offset, _REGISTER_BYTES) for name in names]
-        return [int.from_bytes(data, "little") for data in self._link.exchange(requests)]
+        return self._read_words(*(_word(Space.BOARD, BOARD_REGISTERS[name]) for name in names))
 
     def read(self, address, nbytes):
         """A copy of device memory, ``(nbytes,) uint8``."""
@@ -99,22 +99,26 @@ class SerialTransport(Transport):
         )
 
     def wait_interrupt(self, max_cycles):
-        """Ask until the interrupt line is high; False if it stays low for that many of the board's cycles.
+        """Ask until the interrupt line is high; False if it stays low for that many cycles.
 
         Raises
         ------
         ProtocolError
-            If the board's clock stands still.
+            If the accelerator's clock stands still.
         """
+        requests = [
+            _word(Space.BOARD, BOARD_REGISTERS["state"]),
+            _word(Space.DEVICE, REGISTERS["cycles"]),
+        ]
         elapsed = 0
         before = None
         while True:
-            state, cycles = self.read_board_registers("state", "cycles")
+            state, cycles = self._read_words(*requests)
             if state & BoardState.INTERRUPT:
                 return True
             if before is not None:
                 if cycles == before:
-                    raise ProtocolError("the board's cycle counter stands still")
+                    raise ProtocolError("the accelerator's cycle counter stands still")
                 elapsed += (cycles - before) & _COUNT_MASK
             if elapsed >= max_cycles:
                 return False
@@ -133,3 +137,11 @@ class SerialTransport(Transport):
     def close(self):
         """Give the port up."""
         self._line.close()
+
+    def _read_words(self, *requests):
+        return [int.from_bytes(data, "little") for data in self._link.exchange(requests)]
+
+
+def _word(space, register):
+    """The request that reads a register."""
+    return Request(space, register.offset, _REGISTER_BYTES)

@@ -209,8 +209,7 @@ class Bench:
 
     async def cycles(self):
         """Clock cycles since reset, from the registers."""
-        low = await self.read("cycles_low")
-        return low | await self.read("cycles_high") << 32
+        return await self.read("cycles")
 
     async def settle(self):
         """Wait until nobody uses the registers."""

