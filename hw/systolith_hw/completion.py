@@ -1,5 +1,8 @@
 """Ends descriptors in order: collects faults and counters, writes the completion record."""
 
+import functools
+import operator
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -83,6 +86,9 @@ class Completion(wiring.Component):
         was_run = Signal()
         beats = RECORD_BYTES // config.bus_bytes
         beat = Signal(range(beats))
+        next_beat = Signal.like(beat)
+        m.d.comb += next_beat.eq(beat + (self.record_beats.valid & self.record_beats.ready))
+        m.d.sync += beat.eq(next_beat)
         last_beat = Signal(init=beats == 1)
         end = Signal()
         with m.FSM() as fsm:
@@ -100,9 +106,8 @@ class Completion(wiring.Component):
             with m.State("WRITE"):
                 m.d.comb += self.record_beats.valid.eq(1)
                 with m.If(self.record_beats.ready):
-                    m.d.sync += [beat.eq(beat + 1), last_beat.eq(beat == beats - 2)]
+                    m.d.sync += last_beat.eq(beats == 1 or beat == beats - 2)
                     with m.If(last_beat):
-                        m.d.sync += [beat.eq(0), last_beat.eq(beats == 1)]
                         m.next = "RELEASE"
             with m.State("RELEASE"):
                 m.d.comb += self.slot_release.eq(1)
@@ -111,7 +116,8 @@ class Completion(wiring.Component):
             self.ended.eq(~fsm.ongoing("WAIT")),
             was_run.eq(entry.code == Code.OK),
             counters.release.eq(self.slot_release & was_run),
-            counters.beat.eq(Mux(self.record_beats.valid & self.record_beats.ready, beat + 1, beat)),
+            counters.show.eq(was_run),
+            counters.beat.eq(next_beat),
         ]
         m.d.sync += stored.eq(stored + self.stored - counters.release)
 
@@ -134,14 +140,14 @@ class Completion(wiring.Component):
             self.record_beats.payload.data.eq(contents),
             self.record_beats.payload.strobe.eq(-1),
         ]
-        with m.If(was_run):
-            for number, word in enumerate(counters.words):
-                m.d.comb += contents.word_select(number, 32).eq(word)
+        shown = [word << 32 * number for number, word in enumerate(counters.words)]
         for name, value in known.items():
             field = COMPLETION_FIELDS[name]
             in_beat, bit = divmod(32 * field.word + field.lsb, config.axi_data_bits)
-            with m.If(beat == in_beat):
-                m.d.comb += contents[bit : bit + field.width].eq(value)
+            is_shown = Signal(name=f"shows_{name}")
+            m.d.sync += is_shown.eq(next_beat == in_beat)
+            shown.append(Mux(is_shown, value, 0) << bit)
+        m.d.comb += contents.eq(functools.reduce(operator.or_, shown))
         return m
 
     def _collect_faults(self, m, released_slot):

@@ -1,6 +1,6 @@
 """Charges every busy cycle to one descriptor and one cause."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -11,7 +11,6 @@ from .pass_sequencer import Activity
 __all__ = ["CounterRead", "CycleCounters"]
 
 WORD_BITS = 32
-TOTAL = COMPLETION_FIELDS["total"].word
 CAUSES = {
     name: COMPLETION_FIELDS[name].word
     for name in ("compute", "wait_a", "wait_b", "wait_output", "fill", "drain")
@@ -22,8 +21,9 @@ CAUSES = {
 class CounterRead(wiring.Signature):
     """The counters of the oldest descriptor that has ended, from whoever reads them.
 
-    ``valid`` is set while there are any, until ``release``. ``words`` are those of beat ``beat`` of the
-    completion record a cycle before; zero where it has something else.
+    ``valid`` is set while there are any, until ``release``. From the next cycle on they may be asked for with
+    ``show``: in the cycle after that, ``words`` are those of beat ``beat`` of the completion record, zero
+    where it has something else. Without ``show``, they are zero.
     """
 
     def __init__(self, config):
@@ -32,6 +32,7 @@ class CounterRead(wiring.Signature):
             {
                 "valid": In(1),
                 "release": Out(1),
+                "show": Out(1),
                 "beat": Out(bits_for(RECORD_BYTES // config.bus_bytes - 1)),
                 "words": In(data.ArrayLayout(config.counter_bits, words)),
             }
@@ -118,12 +119,11 @@ class CycleCounters(wiring.Component):
         bank = Signal(range(banks))
         begins = Signal()
         seen = Signal(len(CAUSES))
-        total = Signal(self._config.counter_bits)
         m.d.sync += begins.eq(finish | ~(charged | busy))
         with m.If(begins):
-            m.d.sync += [seen.eq(busy << cause), total.eq(busy)]
+            m.d.sync += seen.eq(busy << cause)
         with m.Else():
-            m.d.sync += [seen.eq(seen | (busy << cause)), total.eq(total + busy)]
+            m.d.sync += seen.eq(seen | (busy << cause))
         with m.If(finish):
             m.d.sync += bank.eq(bank + 1)
 
@@ -131,17 +131,17 @@ class CycleCounters(wiring.Component):
         m.d.sync += finished.eq(finish)
         oldest = self._hand_over(m, finished, waits, banks)
         slots = self._config.descriptor_slots
-        m.submodules.ended = ended = memory.Memory(shape=len(total) + len(seen), depth=slots, init=[])
+        m.submodules.ended = ended = memory.Memory(shape=len(seen), depth=slots, init=[])
         # The only one is in registers already.
         write, read = ended.write_port(), ended.read_port(domain="comb" if slots == 1 else "sync")
         m.d.comb += [
             write.en.eq(finished),
             write.addr.eq(bank - 1),
-            write.data.eq(Cat(total, seen)),
+            write.data.eq(seen),
             read.addr.eq(oldest),
         ]
-        words = self._count(m, busy, cause, bank, begins | ~seen.bit_select(cause, 1), oldest)
-        self._show(m, read.data[: len(total)], words, read.data[len(total) :])
+        counts = self._count(m, busy, cause, bank, begins | ~seen.bit_select(cause, 1), oldest)
+        self._show(m, counts, read.data)
         return m
 
     def _hand_over(self, m, finished, waits, banks):
@@ -159,7 +159,7 @@ class CycleCounters(wiring.Component):
         return oldest
 
     def _count(self, m, busy, cause, bank, is_new, oldest):
-        """Add one to a cause's word: read it, then write it. Return what the reader's beat holds, by cause.
+        """Add one to a cause's word: read it, then write it. Return what the reader's beat holds, by word.
 
         The words of a beat of the completion record are in as many memories.
         """
@@ -189,7 +189,7 @@ class CycleCounters(wiring.Component):
             column_then.eq(column),
             last.eq(count),
         ]
-        found = {}
+        found = [C(0)] * words
         for number in sorted({word % words for word in CAUSES.values()}):
             store = memory.Memory(shape=len(count), depth=1 << len(now.as_value()), init=[])
             m.submodules[f"words_{number}"] = store
@@ -204,16 +204,18 @@ class CycleCounters(wiring.Component):
             with m.If(column_then == number):
                 m.d.comb += before.eq(read.data)
             found[number] = show.data
-        return [found[word % words] for word in CAUSES.values()]
+        return found
 
-    def _show(self, m, total, counts, seen):
+    def _show(self, m, counts, seen):
         """Offer the words of the reader's beat."""
-        out = self.results.words
-        beat = Signal.like(self.results.beat)
-        m.d.sync += beat.eq(self.results.beat)
-        shown = {TOTAL: total}
-        for number, (word, count) in enumerate(zip(CAUSES.values(), counts, strict=True)):
-            shown[word] = Mux(seen[number], count, 0)
-        for word, value in shown.items():
-            with m.If(beat == word // len(out)):
-                m.d.comb += out[word % len(out)].eq(value)
+        results = self.results
+        words = len(counts)
+        for number, (word, count) in enumerate(zip(results.words, counts, strict=True)):
+            is_counted = [
+                seen[cause] & (results.beat == place // words)
+                for cause, place in enumerate(CAUSES.values())
+                if place % words == number
+            ]
+            shown = Signal(name=f"shown_{number}")
+            m.d.sync += shown.eq(results.show & Cat(is_counted).any())
+            m.d.comb += word.eq(Mux(shown, count, 0))

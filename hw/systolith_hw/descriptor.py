@@ -165,7 +165,6 @@ COMPLETION_FIELDS = {
     "reason": Field(word=0, lsb=8, width=8, doc="Why it was rejected"),
     "fault_address": Field(word=1, doc="Address of the first access that failed, or zero"),
     "tag": Field(word=2, doc="The descriptor's tag"),
-    "total": Field(word=3, doc="Cycles charged to this descriptor: the sum of those below"),
     "compute": Field(word=4, doc="Cycles in which a row of A entered the array"),
     "wait_a": Field(word=5, doc="Cycles in which the array waited for A"),
     "wait_b": Field(word=6, doc="Cycles in which the array waited for B"),
@@ -324,13 +323,12 @@ class Descriptor:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Counters:
-    """Cycles charged to one descriptor. The parts are disjoint and add up to ``total``.
+    """Cycles charged to one descriptor, in disjoint parts.
 
     Every cycle from the doorbell to the last completion is charged to exactly one descriptor that is run.
     A descriptor that is rejected or cannot be read is charged nothing; its cycles fall to the next one.
     """
 
-    total: int
     compute: int
     wait_a: int
     wait_b: int
@@ -340,8 +338,13 @@ class Counters:
 
     @property
     def parts(self):
-        """The disjoint parts, by name."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "total"}
+        """The parts, by name."""
+        return dataclasses.asdict(self)
+
+    @property
+    def total(self):
+        """All of them."""
+        return sum(self.parts.values())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -371,4 +374,4 @@ class Completion:
             "fault_address": self.fault_address,
             "tag": self.tag,
         }
-        return _pack(COMPLETION_FIELDS, values | dataclasses.asdict(self.counters))
+        return _pack(COMPLETION_FIELDS, values | self.counters.parts)

@@ -59,6 +59,7 @@ class Row:
 
     def as_dict(self):
         """The row as JSON can hold it."""
+        counters = self.counters
         return {
             "kind": self.kind,
             "count": self.count,
@@ -67,7 +68,7 @@ class Row:
             "roofline_cycles": self.roofline_cycles,
             "ratio": self.ratio,
             "utilization": self.utilization,
-            "counters": None if self.counters is None else dataclasses.asdict(self.counters),
+            "counters": counters and {"total": counters.total, **counters.parts},
             "seconds": self.seconds,
             "sim_hz": self.simulation_hz,
             "cycle_source": self.cycle_source,

@@ -6,7 +6,7 @@ from systolith_hw.completion import Completion
 from systolith_hw.descriptor import COMPLETION_FIELDS, Code, Counters, Reject
 from systolith_hw.descriptor import Completion as Record
 
-NAMES = ("total", "compute", "wait_a", "wait_b", "wait_output", "fill", "drain")
+NAMES = ("compute", "wait_a", "wait_b", "wait_output", "fill", "drain")
 
 
 def make_cases(rng, config, count):
@@ -119,14 +119,16 @@ def test_sim_random(bits, slots, idle, stall):
             words = dict(zip((COMPLETION_FIELDS[name].word for name in NAMES), case["counters"], strict=True))
             taken = False
             while not taken:
-                _, _, taken, beat, close = await ctx.tick().sample(
-                    dut.counters.release, dut.counters.beat, dut.close
+                _, _, taken, show, beat, close = await ctx.tick().sample(
+                    dut.counters.release, dut.counters.show, dut.counters.beat, dut.close
                 )
                 assert not close
                 for number in range(len(dut.counters.words)):
                     word = beat * len(dut.counters.words) + number
-                    ctx.set(dut.counters.words[number], words.get(word, 0))
+                    ctx.set(dut.counters.words[number], show and words.get(word, 0))
             ctx.set(dut.counters.valid, 0)
+            for word in dut.counters.words:
+                ctx.set(word, 0)
 
     async def write(ctx):
         nonlocal released

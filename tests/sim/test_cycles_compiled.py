@@ -34,7 +34,7 @@ def test_compile_at_once(tmp_path):
     assert [process.returncode for process in (*running, last)] == [0, 0, 0], outputs
     results = {out.splitlines()[-1] for out, _ in outputs}
     assert len(results) == 1
-    assert results.pop().startswith("Counters(total=")
+    assert results.pop().startswith("Counters(compute=")
     assert sum("data saved" in out for out, _ in outputs) == 1
     assert "data loaded" in outputs[2][0]
     assert is_compiled(tmp_path)

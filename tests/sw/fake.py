@@ -107,7 +107,7 @@ class FakeTransport(Transport):
             registers["irq_pending"] |= Interrupt.FAULT
             registers["fault_address"] = slot + 64
         else:
-            counters = Counters(total=10, compute=5, wait_a=1, wait_b=1, wait_output=1, fill=1, drain=1)
+            counters = Counters(compute=5, wait_a=1, wait_b=1, wait_output=1, fill=1, drain=1)
             completion = Completion(
                 code=code,
                 reason=reason if code is Code.REJECTED else Reject.NONE,
@@ -122,7 +122,7 @@ class FakeTransport(Transport):
         return True
 
     def _end_unread(self, slot):
-        counters = Counters(total=1, compute=0, wait_a=0, wait_b=0, wait_output=0, fill=1, drain=0)
+        counters = Counters(compute=0, wait_a=0, wait_b=0, wait_output=0, fill=1, drain=0)
         completion = Completion(
             code=Code.READ_ERROR, reason=Reject.NONE, fault_address=slot, tag=0, counters=counters
         )

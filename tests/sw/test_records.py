@@ -11,9 +11,7 @@ CONFIG = ArrayConfig()
 def record(m, k, n, *, total=None, label="x", config=CONFIG):
     problem = Problem(m, k, n, BLayout.KN, Output.INT32, False, False)
     parts = descriptors(problem, batches((), ()), Placement(0, 1 << 20, 0, 1 << 10, 0, 1 << 10, 0), config)
-    counters = total and Counters(
-        total=total, compute=total - 5, wait_a=1, wait_b=1, wait_output=1, fill=1, drain=1
-    )
+    counters = total and Counters(compute=total - 5, wait_a=1, wait_b=1, wait_output=1, fill=1, drain=1)
     return Record(label, 1, m, k, n, BLayout.KN, Output.INT32, "golden", config, parts, counters, 0.5)
 
 

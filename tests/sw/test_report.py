@@ -26,9 +26,7 @@ def with_cycles(trace, target="rtl"):
     records = Trace()
     for record in trace:
         compute = -(-record.macs // record.config.peak_macs_per_cycle)
-        counters = Counters(
-            total=compute + 10, compute=compute, wait_a=1, wait_b=2, wait_output=3, fill=3, drain=1
-        )
+        counters = Counters(compute=compute, wait_a=1, wait_b=2, wait_output=3, fill=3, drain=1)
         records.append(record._replace(target=target, counters=counters, seconds=0.5))
     return records
 

@@ -88,7 +88,7 @@ def compare_random(config, simulator, *, seed, cases):
 
 
 def _error_cycles(ours, theirs):
-    names = (field.name for field in dataclasses.fields(Counters))
+    names = ("total", *(field.name for field in dataclasses.fields(Counters)))
     errors = [abs(getattr(ours.counters, name) - getattr(theirs.counters, name)) for name in names]
     if theirs.completed_cycle is not None:
         errors.append(abs(ours.completed_cycle - theirs.completed_cycle))

@@ -112,9 +112,8 @@ def predict_completions(
     return [_prediction(*result) for result in results.tolist()]
 
 
-def _prediction(completed_cycle, total, compute, wait_a, wait_b, wait_output, fill, drain):
+def _prediction(completed_cycle, compute, wait_a, wait_b, wait_output, fill, drain):
     counters = Counters(
-        total=total,
         compute=compute,
         wait_a=wait_a,
         wait_b=wait_b,

@@ -8,7 +8,7 @@ COMPLETION = fields("number writing free charged_until")
 """Descriptors that ended; whether the last one's record is being written; when the next may be looked at;
 the last cycle that is charged to a job that has ended, or to none as everything submitted had ended."""
 
-RESULT = fields("completed total compute wait_a wait_b wait_output fill drain")
+RESULT = fields("completed compute wait_a wait_b wait_output fill drain")
 """Of one descriptor, when its completion is seen by the host, and its counters; zero if it is rejected."""
 
 
@@ -63,14 +63,13 @@ def _charge(queue, completion, result, cycle):
     if queue.ended < queue.begun:
         # The next one may have been handed the charge already.
         end = min(end, queue.ring[queue.ended & jobs.RING - 1].begin)
-    result.total = end - completion.charged_until
     result.fill = job.begin - completion.charged_until
     result.compute = job.compute
     result.wait_a = job.wait_a
     result.wait_b = job.wait_b
     result.wait_output = job.wait_output
-    waits = job.compute + job.wait_a + job.wait_b + job.wait_output
-    result.drain = result.total - result.fill - waits
+    until_drain = job.begin + job.compute + job.wait_a + job.wait_b + job.wait_output
+    result.drain = end - until_drain
     completion.charged_until = end
     return end
 
