@@ -148,25 +148,21 @@ class ResultTile(data.StructLayout):
 
 
 class Order(data.StructLayout):
-    """When data are needed: a block of M, the first or a later sweep over it, a line along K.
-
-    Blocks are counted modulo more than twice as many as the buffers can hold.
+    """When data are needed: in this block of M or the next, which they begin; in its first or a later sweep; a
+    line along K.
     """
 
     def __init__(self, config):
-        blocks = 2 * (max(config.a_buffer_lines, config.b_buffer_lines) + 4)
         k_max = min(K_MAX, (1 << config.dimension_bits) - 1)
-        super().__init__(
-            {"line": bits_for(k_max // config.line_bytes), "later_sweep": 1, "block": bits_for(blocks)}
-        )
+        super().__init__({"line": bits_for(k_max // config.line_bytes), "later_sweep": 1, "begins_block": 1})
 
 
 class Panel(data.StructLayout):
     """Rows of an operand that are fetched together and stored line by line in a buffer.
 
     ``lines × rows`` buffer lines: line 0 of every row, then line 1 of every row; ``line_end`` is the last.
-    Address and stride are counted in beats. ``line``, ``later_sweep`` and whether it begins a block of M tell
-    its :class:`Order`.
+    Address and stride are counted in beats. ``line``, ``later_sweep`` and ``begins_block`` are its
+    :class:`Order`.
     """
 
     def __init__(self, config):
@@ -178,9 +174,7 @@ class Panel(data.StructLayout):
                 "rows": rows_shape(config),
                 "line_end": range(lines),
                 "beats": beats_shape(config),
-                "line": Order(config)["line"].shape,
-                "later_sweep": 1,
-                "begins_block": 1,
+                **Order(config).members,
                 "slot": slot_shape(config),
             }
         )

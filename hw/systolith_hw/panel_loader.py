@@ -37,7 +37,7 @@ class PanelLoader(wiring.Component):
     free, reserve : range(depth + 1)
         To the buffer.
     end_address
-        Address in beats behind the last row of the last panel of line 0 along K that was walked to its end.
+        Address in beats behind the last row of the last panel that began a block and was walked to its end.
     idle : 1
         No panel is waiting or being walked.
     """
@@ -71,8 +71,6 @@ class PanelLoader(wiring.Component):
 
         active = Signal()
         panel = Signal(Panel(self._config))
-        block = Signal.like(self.order.block, init=-1)
-        staged_block = Signal.like(block)
         row = Signal.like(panel.rows)
         last_row = Signal()
         address = Signal.like(panel.address)
@@ -84,6 +82,7 @@ class PanelLoader(wiring.Component):
         panel_done = Signal()
         next_address = Signal.like(panel.address)
         next_panel_line = Signal.like(line)
+        order = self.order.shape().members
 
         m.d.comb += [
             self.panels.ready.eq(~staged),
@@ -98,18 +97,13 @@ class PanelLoader(wiring.Component):
             self.requests.payload.line.eq(line),
             self.requests.payload.stride.eq(panel.rows),
             self.requests.payload.slot.eq(panel.slot),
-            self.order.line.eq(panel.line),
-            self.order.later_sweep.eq(panel.later_sweep),
-            self.order.block.eq(block),
-            self.staged_order.line.eq(panel_in.line),
-            self.staged_order.later_sweep.eq(panel_in.later_sweep),
-            self.staged_order.block.eq(staged_block),
+            *(self.order[name].eq(panel[name]) for name in order),
+            *(self.staged_order[name].eq(panel_in[name]) for name in order),
             self.idle.eq(~active & ~staged),
         ]
         # Known a cycle ahead, for what is granted now decides what begins now. Only a begin makes less free.
         m.d.sync += [
             size.eq(_times(panel_in.rows, panel_in.line_end)),
-            staged_block.eq(block + panel_in.begins_block),
             sized.eq(staged & ~begin),
             fits.eq(sized & ~begin & ~(self.free < size)),
         ]
@@ -127,7 +121,7 @@ class PanelLoader(wiring.Component):
             ]
         with m.If(panel_done):
             m.d.sync += active.eq(0)
-            with m.If(panel.line == 0):
+            with m.If(panel.begins_block):
                 m.d.sync += self.end_address.eq(next_address)
         with m.If(begin):
             m.d.comb += self.reserve.eq(size)
@@ -135,7 +129,6 @@ class PanelLoader(wiring.Component):
                 staged.eq(0),
                 active.eq(1),
                 panel.eq(panel_in),
-                block.eq(staged_block),
                 row.eq(1),
                 last_row.eq(panel_in.rows == 1),
                 address.eq(panel_in.address),

@@ -1,8 +1,9 @@
 """Reads memory for the loaders, in the order in which the array needs the data."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
 
 from .burst_splitter import BurstSplitter, Transfer
 from .messages import Order, ReadData, RowRequest, Target, beats_shape, slot_shape
@@ -27,7 +28,7 @@ class ReadDma(wiring.Component):
     descriptor_requests, a_requests, b_requests : stream of RowRequest
         Back-pressure is honoured.
     a_order, b_order : Order
-        Of the requests offered.
+        Of the requests offered: what ``staged_order`` was with ``begin``.
     a_staged_order, b_staged_order : Order
     a_begin, b_begin : 1
         The request offered next is of ``staged_order``. One that does not follow another is offered no sooner
@@ -103,14 +104,25 @@ class ReadDma(wiring.Component):
     def _arbitrate(self, m, pending, transfers):
         # Which of the next requests is earlier, compared before it is known which these are.
         a_first = Signal()
+        # How many blocks B is ahead of A.
+        most_blocks = max(self._config.a_buffer_lines, self._config.b_buffer_lines) + 4
+        blocks_ahead = Signal(signed(bits_for(most_blocks) + 1))
+        a_staged, b_staged = self.a_staged_order, self.b_staged_order
         with m.Switch(Cat(self.a_begin, self.b_begin)):
-            for begin, (a_order, b_order) in enumerate(
-                (a_order, b_order)
-                for b_order in (self.b_order, self.b_staged_order)
-                for a_order in (self.a_order, self.a_staged_order)
+            for begin, a_order, b_order, a_step, b_step in (
+                (0b01, a_staged, self.b_order, a_staged.begins_block, Const(0)),
+                (0b10, self.a_order, b_staged, Const(0), b_staged.begins_block),
+                (0b11, a_staged, b_staged, a_staged.begins_block, b_staged.begins_block),
             ):
+                in_one_block = blocks_ahead == Mux(a_step == b_step, 0, Mux(a_step, 1, -1))
+                a_behind = Mux(blocks_ahead == 0, b_step, blocks_ahead > 0)
+                in_turn = b_order.later_sweep | (a_order.line < b_order.line)
                 with m.Case(begin):
-                    m.d.sync += a_first.eq(_is_earlier(a_order, b_order))
+                    m.d.sync += a_first.eq(Mux(in_one_block, in_turn, a_behind))
+        a_step = self.a_begin & a_staged.begins_block
+        b_step = self.b_begin & b_staged.begins_block
+        with m.If(a_step != b_step):
+            m.d.sync += blocks_ahead.eq(blocks_ahead + Mux(a_step, -1, 1))
         ready = Signal()
         chosen = Signal(RowRequest(self._config))
         valid = Signal()
@@ -181,13 +193,3 @@ class ReadDma(wiring.Component):
             self.fault_slot.eq(row.slot),
             self.fault_address.eq(this_address),
         ]
-
-
-def _is_earlier(a_order, b_order):
-    """Whether the array needs A before B."""
-    blocks_ahead = (b_order.block - a_order.block)[: len(a_order.block)]
-    return Mux(
-        blocks_ahead == 0,
-        b_order.later_sweep | (a_order.line < b_order.line),
-        ~blocks_ahead[-1],
-    )

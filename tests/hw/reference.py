@@ -153,7 +153,14 @@ def b_panels(gemm, config, first_block=0):
 def row_requests(panels, config, *, target, depth, first_line=0):
     """The row requests of panels, each with its order, as dicts of their fields."""
     place = first_line
+    block = None
     for panel in panels:
+        order = {
+            "line": panel.line,
+            "later_sweep": panel.later_sweep,
+            "begins_block": int(panel.block != block),
+        }
+        block = panel.block
         rows = len(panel.addresses)
         lines = config.parameter_lines if panel.kind == "parameters" else panel.lines(config)
         for row, address in enumerate(panel.addresses):
@@ -166,7 +173,7 @@ def row_requests(panels, config, *, target, depth, first_line=0):
                     "stride": rows,
                     "slot": panel.slot,
                 },
-                {"line": panel.line, "later_sweep": panel.later_sweep, "block": panel.block % (1 << 16)},
+                order,
             )
         place += rows * lines
 

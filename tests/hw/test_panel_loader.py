@@ -73,7 +73,8 @@ def test_sim_random(slots, idle, stall):
             assert got == request
             assert dict(zip(order, got_order, strict=True)) == order
             assert not idle_now
-        last, stride = next(walked for walked in reversed(panels) if not walked[0].line)
+        first_of_block = max(place for place, begin in enumerate(begins) if begin)
+        last, stride = panels[first_of_block]
         assert ctx.get(dut.idle)
         end = (last.addresses[-1] + stride) % (1 << 32)
         assert ctx.get(dut.end_address) == end // config.bus_bytes

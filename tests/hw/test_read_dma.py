@@ -120,9 +120,10 @@ def test_sim_random(bits, idle, stall):
 
 
 def order(line=0, later_sweep=0, block=0):
-    return {"line": line, "later_sweep": later_sweep, "block": block}
+    return {"line": line, "later_sweep": later_sweep}, block
 
 
+@pytest.mark.parametrize("at_once", [False, True])
 @pytest.mark.parametrize(
     ("a", "b", "first"),
     [
@@ -133,23 +134,38 @@ def order(line=0, later_sweep=0, block=0):
         (order(line=9), order(line=1, later_sweep=1), "a"),
         (order(block=1), order(later_sweep=1, line=7), "b"),
         (order(line=9), order(block=1), "a"),
-        (order(block=0, line=1), order(block=-1), "b"),
-        (order(block=-1, line=1), order(block=0), "a"),
-        (order(block=100), order(block=0, later_sweep=1), "b"),
+        (order(block=1), order(block=1), "b"),
+        (order(block=1), order(block=1, line=1), "a"),
+        (order(block=2, line=1), order(block=1), "b"),
+        (order(block=1, line=1), order(block=2), "a"),
+        (order(block=60), order(later_sweep=1), "b"),
+        (order(), order(block=60), "a"),
     ],
 )
-def test_sim_order(a, b, first):
-    """Of A and B goes first what the array needs earlier, B in a tie; blocks are counted round."""
+def test_sim_order(a, b, first, at_once):
+    """Of A and B goes first what the array needs earlier, B in a tie, whether they begin at once or not."""
     dut = ReadDma(make_config(32))
-    blocks = 1 << len(dut.a_order.block)
 
     async def bench(ctx):
-        for port, value in (("a", a), ("b", b)):
-            ctx.set(getattr(dut, f"{port}_order"), value | {"block": value["block"] % blocks})
+        walks = {}
+        for port, (value, block) in (("a", a), ("b", b)):
+            begun = [value | {"begins_block": 1}] * block or [value | {"begins_block": 0}]
+            walks[port] = [None] * (64 - len(begun)) + begun
             ctx.set(
                 getattr(dut, f"{port}_requests").payload, {"address": 64 if port == "a" else 128, "beats": 1}
             )
-        await ctx.tick()
+        if not at_once:
+            walks = {"a": walks["a"] + [None] * 64, "b": [None] * 64 + walks["b"]}
+        for begun in zip(walks["a"], walks["b"], strict=True):
+            for port, value in zip("ab", begun, strict=True):
+                ctx.set(getattr(dut, f"{port}_begin"), value is not None)
+                if value is not None:
+                    ctx.set(getattr(dut, f"{port}_staged_order"), value)
+            await ctx.tick()
+            for port, value in zip("ab", begun, strict=True):
+                ctx.set(getattr(dut, f"{port}_begin"), 0)
+                if value is not None:
+                    ctx.set(getattr(dut, f"{port}_order"), value)
         for offered in (("a",), ("b",), ("a", "b")):
             for port in ("a", "b"):
                 ctx.set(getattr(dut, f"{port}_requests").valid, port in offered)
