@@ -1,10 +1,11 @@
 """The loop nest over a GEMM's tiles, which every unit walks at its own pace."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
+from .counting import next_count
 from .messages import Dimensions, field_shape
 
 __all__ = ["TileLoop"]
@@ -101,11 +102,11 @@ class TileLoop(wiring.Component):
             m.d.comb += [self.first_n.eq(1), self.last_n.eq(1)]
         self._blocks(m, end_of_n)
 
-        # One less than the batches after this one.
-        batches_left = Signal(signed(len(sizes.batch) + 1))
-        m.d.comb += last_batch.eq(batches_left < 0)
+        # The complement of the batches from this one on.
+        batches_left = Signal.like(sizes.batch)
+        m.d.comb += last_batch.eq(~batches_left <= 1)
         with m.If(self.load | (end_of_n & self.last_m)):
-            m.d.sync += batches_left.eq(Mux(self.load, sizes.batch, batches_left) - 1 - self.load)
+            m.d.sync += batches_left.eq(next_count(batches_left, loads=self.load, value=~sizes.batch))
         return m
 
     def _steps(self, m, name, size, steps, which, advance):
@@ -146,29 +147,34 @@ class TileLoop(wiring.Component):
     def _blocks(self, m, advance):
         """Count the blocks of M by how far each ends behind M: the last one does not end before it."""
         sizes = self.dimensions
+        bits = max(len(sizes.m), len(sizes.m_block)) + 1
+        rows = Signal(bits)
         block = Signal.like(sizes.m_block)
-        first = Signal()
-        bits = max(len(sizes.m), len(block)) + 1
-        first_excess, later_excess, excess = (
-            Signal(signed(bits), name=name) for name in ("first_excess", "later_excess", "excess")
-        )
+        excess = Signal(signed(bits))
         excess_rows = Signal.like(block)
+        begins_m = Signal()
         m.d.comb += [
-            excess.eq(Mux(first, first_excess, later_excess)),
+            rows.eq(self._hold(m, sizes.m)),
+            block.eq(self._hold(m, sizes.m_block)),
+            begins_m.eq(self.load | self.last_m),
             self.last_m.eq(excess >= 0),
             excess_rows.eq(excess & self.last_m.replicate(bits)),
             self.m_rows.eq(block - excess_rows),
             self.m_end.eq(block + ~excess_rows),
         ]
-        with m.If(advance):
-            m.d.sync += [first.eq(self.last_m), later_excess.eq(excess + block)]
-        with m.If(self.load):
-            m.d.sync += first.eq(1)
+        # It begins with -M, which is ~M and 1 more: a carry from a bit below.
+        before = Cat(1, Mux(begins_m, ~rows, excess))
+        with m.If(self.load | advance):
+            m.d.sync += excess.eq((before + Cat(begins_m, block))[1:])
+
+    def _hold(self, m, size):
+        """A size of the nest, with ``load`` and until the next one begins."""
         if self._sizes_stay:
-            m.d.comb += block.eq(sizes.m_block)
-        else:
-            self._keep(m, block, sizes.m_block)
-        self._keep(m, first_excess, sizes.m_block - sizes.m)
+            return size
+        held = Signal.like(size)
+        with m.If(self.load):
+            m.d.sync += held.eq(size)
+        return Mux(self.load, size, held)
 
     def _keep(self, m, kept, value):
         """Keep a value of a nest until the next begins; return what it is with ``load``."""

@@ -148,9 +148,7 @@ class ResultTile(data.StructLayout):
 
 
 class Order(data.StructLayout):
-    """When data are needed: in this block of M or the next, which they begin; in its first or a later sweep; a
-    line along K.
-    """
+    """When data are needed: whether they begin a block of M, in a later sweep over it, a line along K."""
 
     def __init__(self, config):
         k_max = min(K_MAX, (1 << config.dimension_bits) - 1)

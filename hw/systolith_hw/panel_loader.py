@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, ceil_log2, exact_log2
 
+from .counting import next_count
 from .messages import Order, Panel, RowRequest, beat_address_shape
 
 __all__ = ["PanelLoader"]
@@ -71,7 +72,8 @@ class PanelLoader(wiring.Component):
 
         active = Signal()
         panel = Signal(Panel(self._config))
-        row = Signal.like(panel.rows)
+        # The complement of the rows from this one on.
+        rows_left = Signal.like(panel.rows)
         last_row = Signal()
         address = Signal.like(panel.address)
         line = Signal(ceil_log2(self._depth))
@@ -116,8 +118,6 @@ class PanelLoader(wiring.Component):
             m.d.sync += [
                 address.eq(next_address),
                 line.eq(line + 1),
-                row.eq(row + 1),
-                last_row.eq(row + 1 == panel.rows),
             ]
         with m.If(panel_done):
             m.d.sync += active.eq(0)
@@ -129,11 +129,16 @@ class PanelLoader(wiring.Component):
                 staged.eq(0),
                 active.eq(1),
                 panel.eq(panel_in),
-                row.eq(1),
-                last_row.eq(panel_in.rows == 1),
                 address.eq(panel_in.address),
                 line.eq(next_panel_line),
                 next_panel_line.eq(next_panel_line + size),
+            ]
+        begins = Signal()
+        m.d.comb += begins.eq(~active | last_row)
+        with m.If(begin | row_done):
+            m.d.sync += [
+                rows_left.eq(next_count(rows_left, loads=begins, value=~panel_in.rows)),
+                last_row.eq(Mux(begins, panel_in.rows == 1, ~rows_left == 2)),
             ]
         return m
 

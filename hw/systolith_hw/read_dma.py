@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for
+from amaranth.utils import bits_for, exact_log2
 
 from .burst_splitter import BurstSplitter, Transfer
 from .messages import Order, ReadData, RowRequest, Target, beats_shape, slot_shape
@@ -156,33 +156,27 @@ class ReadDma(wiring.Component):
         first = Signal(init=1)
         beat = Signal.like(self.data.beat)
         line = Signal.like(row.line)
-        beats_left = Signal.like(row.beats)
-        address = Signal(config.address_bits)
+        beats_before = Signal.like(row.beats)
 
         this_line = Signal.like(row.line)
-        this_left = Signal.like(row.beats)
-        this_address = Signal(config.address_bits)
         row_end = Signal()
         m.d.comb += [
             this_line.eq(Mux(first, row.line, line)),
-            this_left.eq(Mux(first, row.beats, beats_left)),
-            this_address.eq(Mux(first, row.address, address)),
-            row_end.eq(this_left == 1),
+            row_end.eq(row.beats == beats_before + 1),
             pending.ready.eq(received & row_end),
             self.busy.eq(pending.valid),
         ]
         with m.If(received):
             m.d.sync += [
                 first.eq(row_end),
-                beats_left.eq(this_left - 1),
-                address.eq(this_address + config.bus_bytes),
+                beats_before.eq(beats_before + 1),
                 line.eq(this_line),
                 beat.eq(beat + 1),
             ]
             with m.If(beat == config.beats_per_line - 1):
                 m.d.sync += [line.eq(this_line + row.stride), beat.eq(0)]
             with m.If(row_end):
-                m.d.sync += beat.eq(0)
+                m.d.sync += [beat.eq(0), beats_before.eq(0)]
         m.d.comb += [
             *(self.valid[target].eq(received & (row.target == target)) for target in Target),
             self.data.data.eq(payload.data),
@@ -191,5 +185,5 @@ class ReadDma(wiring.Component):
             self.data.row_end.eq(row_end),
             self.fault.eq(received & payload.error),
             self.fault_slot.eq(row.slot),
-            self.fault_address.eq(this_address),
+            self.fault_address.eq(row.address + (beats_before << exact_log2(config.bus_bytes))),
         ]

@@ -1,7 +1,7 @@
 """Walks the finished tiles row by row: reads accumulators, addresses D."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -63,14 +63,8 @@ class StoreSequencer(wiring.Component):
         int8 = Signal()
         m.d.comb += [self.busy.eq(active), int8.eq(job.output == Output.INT8)]
 
-        # What each half of the accumulators holds.
-        tiles = Signal(data.ArrayLayout(ResultTile(config), 2))
         tile = Signal(ResultTile(config))
         half = Signal()
-        m.d.comb += tile.eq(tiles[half])
-        with m.If(self.tile_end):
-            m.d.sync += tiles[self.tile_half].eq(self.tile)
-
         tiles_ready = Signal(range(3))
         row = Signal(range(config.accumulator_rows))
         next_row = Signal.like(row)
@@ -99,6 +93,12 @@ class StoreSequencer(wiring.Component):
             ]
         with m.If(advance):
             m.d.sync += [row.eq(0), half.eq(~half)]
+        # The tile that ended last waits if the other half is not done.
+        ended = Signal.like(tile)
+        with m.If(self.tile_end):
+            m.d.sync += ended.eq(self.tile)
+        with m.If(advance | (self.tile_end & (self.tile_half == half))):
+            m.d.sync += tile.eq(Mux(self.tile_end, self.tile, ended))
         with m.If(advance & tile.last):
             m.d.sync += active.eq(0)
         with m.If(self.jobs.ready):
