@@ -182,15 +182,20 @@ class SerialRequantizer(wiring.Component):
 def _result(m, total, window, *, int8, zero, negative, fits):
     """Either result: clamped if it does not fit, or zero."""
     rounded = (window[1:] + window[0])[:8]
-    # Each bit but those of signs is a function of four: of two that are the same for all bits.
     forced = Signal()
-    choice = Signal()
+    m.d.comb += forced.eq(zero | ~fits | (int8 & ~negative & rounded[-1]))
+    # Each bit but those of signs is a function of four: of two that are the same for all bits and, if they
+    # are alike, force it.
+    take_rounded, take_total = Signal(), Signal()
     m.d.comb += [
-        forced.eq(zero | ~fits | (int8 & ~negative & rounded[-1])),
-        choice.eq(Mux(forced, ~negative, int8)),
+        take_rounded.eq(Mux(forced, ~negative, int8)),
+        take_total.eq(Mux(forced, ~negative, ~int8)),
     ]
     lowest = negative & ~zero
-    bits = [Mux(forced, choice, Mux(choice, rounded[bit % 8], total[bit])) for bit in range(len(total))]
+    bits = [
+        (take_rounded & take_total) | (take_rounded & rounded[bit % 8]) | (take_total & total[bit])
+        for bit in range(len(total))
+    ]
     for sign in (7, 15, 23, 31):
         clamped = lowest if sign == 31 else Mux(int8, lowest, ~negative)
         bits[sign] = Mux(forced, clamped, Mux(int8, rounded[-1], total[sign]))
