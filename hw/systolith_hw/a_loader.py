@@ -1,10 +1,11 @@
 """Fetches A ahead of the array: every block of rows once, a group of lines along K at a time."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for, exact_log2
 
+from .counting import next_count
 from .job_queues import keep_job
 from .loops import TileLoop
 from .messages import Job, Order, RowRequest, Target
@@ -81,11 +82,21 @@ class ALoader(wiring.Component):
             loop.dimensions.m_block.eq(self.jobs.payload.m_block),
         ]
 
+        # A block starts where the walk over the first group of the one before ends, and the first one with
+        # its matrix; each further panel a group behind the one before.
         batch_address = Signal.like(job.a_address)
         block_address = Signal.like(job.a_address)
+        first_m = Signal(init=1)
+        beat_bits = exact_log2(group // config.bus_bytes)
         panel = loader.panels.payload
+        panel_before = loader.staged_address
+        beat_in_group = Mux(loop.first_k, block_address, panel_before)[:beat_bits]
+        group_address = next_count(
+            panel_before[beat_bits:], loads=loop.first_k, value=block_address[beat_bits:]
+        )
         m.d.comb += [
-            panel.address.eq(block_address + (loop.k_position >> exact_log2(config.bus_bytes))),
+            block_address.eq(Mux(first_m, batch_address, loader.end_address)),
+            panel.address.eq(Cat(beat_in_group, group_address)),
             panel.stride.eq(job.a_stride),
             panel.rows.eq(loop.m_rows),
             panel.line_end.eq(loop.k_end >> exact_log2(config.line_bytes)),
@@ -95,27 +106,21 @@ class ALoader(wiring.Component):
             panel.slot.eq(job.slot),
         ]
 
-        # The next block of the same matrix starts where the walk over the first group of this one ends.
         await_address = Signal()
-
         m.d.comb += [
             loader.panels.valid.eq(active & ~await_address),
             loop.advance.eq(loader.panels.valid & loader.panels.ready),
             self.jobs.ready.eq(~active),
             loop.load.eq(self.jobs.valid & self.jobs.ready),
         ]
-        first_address = Signal.like(batch_address)
-        m.d.comb += first_address.eq(
-            Mux(active, batch_address + job.a_batch_stride, self.jobs.payload.a_address)
-        )
         with m.If(loop.advance & loop.last_k):
-            m.d.sync += [active.eq(~loop.last), await_address.eq(~loop.last_m)]
+            m.d.sync += [active.eq(~loop.last), await_address.eq(~loop.last_m), first_m.eq(loop.last_m)]
         with m.If(await_address & loader.idle):
             m.d.sync += await_address.eq(0)
         with m.If(loop.load):
             m.d.sync += active.eq(1)
         with m.If(~active | (loop.advance & loop.last_k & loop.last_m)):
-            m.d.sync += [batch_address.eq(first_address), block_address.eq(first_address)]
-        with m.Elif(await_address):
-            m.d.sync += block_address.eq(loader.end_address)
+            m.d.sync += batch_address.eq(
+                Mux(active, batch_address + job.a_batch_stride, self.jobs.payload.a_address)
+            )
         return m

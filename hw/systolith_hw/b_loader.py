@@ -174,10 +174,10 @@ class BLoader(wiring.Component):
             m.d.sync += parameters_sent.eq(0)
         with m.If(loop.advance):
             m.d.sync += offset.eq(next_offset)
-        with m.If(loop.advance & loop.last_k):
-            m.d.sync += tile_offset.eq(next_offset)
         with m.If(loop.advance & loop.last_k & loop.last_n):
-            m.d.sync += [offset.eq(0), tile_offset.eq(0)]
+            m.d.sync += offset.eq(0)
+        with m.If(loop.first_k):
+            m.d.sync += tile_offset.eq(offset)
         with m.If(~active | (loop.advance & loop.last_k & loop.last_n & loop.last_m)):
             m.d.sync += batch_address.eq(first_address)
         with m.If(loop.load):

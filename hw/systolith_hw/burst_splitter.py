@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
 from .axi import BOUNDARY_BYTES
+from .counting import next_count
 
 __all__ = ["BurstSplitter", "Transfer"]
 
@@ -68,17 +69,18 @@ class BurstSplitter(wiring.Component):
             done.eq(active & self.bursts.ready & self.last),
             self.transfers.ready.eq(~active | done),
         ]
+        transfer = self.transfers.payload
+        begins = Signal()
+        m.d.comb += begins.eq(~active | self.last)
         with m.If(self.transfers.ready):
+            m.d.sync += active.eq(self.transfers.valid)
+        with m.If(self.transfers.ready | self.bursts.ready):
+            page, transfer_page = left.address[boundary_log2:], transfer.address[boundary_log2:]
             m.d.sync += [
-                active.eq(self.transfers.valid),
-                left.eq(self.transfers.payload),
-                self.last.eq(self._fits(self.transfers.payload)),
-            ]
-        with m.Elif(self.bursts.ready):
-            m.d.sync += [
-                left.address.eq((left.address[boundary_log2:] + 1) << boundary_log2),
-                left.beats.eq(left.beats - burst.beats),
-                self.last.eq(1),
+                page.eq(next_count(page, loads=begins, value=transfer_page)),
+                left.address[:boundary_log2].eq(Mux(begins, transfer.address[:boundary_log2], 0)),
+                left.beats.eq(Mux(begins, transfer.beats, left.beats - to_boundary)),
+                self.last.eq(~begins | self._fits(transfer)),
             ]
         return m
 

@@ -25,8 +25,9 @@ class PanelLoader(wiring.Component):
     Members
     -------
     panels : stream of Panel
-        A panel is begun in the cycle after the buffer has room for all of it. If there is one descriptor
-        slot, all panels of a descriptor have the same stride, which stays until the loader is idle.
+        A panel is begun in the cycle after the buffer has room for all of it, and none is taken in the cycle
+        after another. If there is one descriptor slot, all panels of a descriptor have the same stride, which
+        stays until the loader is idle.
     requests : stream of RowRequest
         Back-pressure is honoured.
     order : Order
@@ -37,6 +38,8 @@ class PanelLoader(wiring.Component):
         The next panel's requests are offered from the next cycle on.
     free, reserve : range(depth + 1)
         To the buffer.
+    staged_address
+        Address in beats of the panel taken last.
     end_address
         Address in beats behind the last row of the last panel that began a block and was walked to its end.
     idle : 1
@@ -56,6 +59,7 @@ class PanelLoader(wiring.Component):
                 "begin": Out(1),
                 "free": In(bits_for(depth)),
                 "reserve": Out(bits_for(depth)),
+                "staged_address": Out(beat_address_shape(config)),
                 "end_address": Out(beat_address_shape(config)),
                 "idle": Out(1),
             }
@@ -101,6 +105,7 @@ class PanelLoader(wiring.Component):
             self.requests.payload.slot.eq(panel.slot),
             *(self.order[name].eq(panel[name]) for name in order),
             *(self.staged_order[name].eq(panel_in[name]) for name in order),
+            self.staged_address.eq(panel_in.address),
             self.idle.eq(~active & ~staged),
         ]
         # Known a cycle ahead, for what is granted now decides what begins now. Only a begin makes less free.
@@ -115,10 +120,7 @@ class PanelLoader(wiring.Component):
                 panel_in.eq(self.panels.payload),
             ]
         with m.If(row_done):
-            m.d.sync += [
-                address.eq(next_address),
-                line.eq(line + 1),
-            ]
+            m.d.sync += address.eq(next_address)
         with m.If(panel_done):
             m.d.sync += active.eq(0)
             with m.If(panel.begins_block):
@@ -130,13 +132,13 @@ class PanelLoader(wiring.Component):
                 active.eq(1),
                 panel.eq(panel_in),
                 address.eq(panel_in.address),
-                line.eq(next_panel_line),
                 next_panel_line.eq(next_panel_line + size),
             ]
         begins = Signal()
         m.d.comb += begins.eq(~active | last_row)
         with m.If(begin | row_done):
             m.d.sync += [
+                line.eq(next_count(line, loads=begins, value=next_panel_line)),
                 rows_left.eq(next_count(rows_left, loads=begins, value=~panel_in.rows)),
                 last_row.eq(Mux(begins, panel_in.rows == 1, ~rows_left == 2)),
             ]
@@ -145,9 +147,8 @@ class PanelLoader(wiring.Component):
 
 def _times(many, few_less_one):
     """The product with a number of few bits, from adders: a multiplier would be far away."""
-    if len(few_less_one) == 0:
-        return many
-    if len(few_less_one) == 1:
-        return Mux(few_less_one, many << 1, many)
-    twice = _times(many, few_less_one[1:]) << 1
-    return Mux(few_less_one[0], twice, twice - many)
+    product = many
+    for place, bit in enumerate(few_less_one):
+        more = product + (many << place) if place else many << 1
+        product = Mux(bit, more, product)
+    return product

@@ -2,7 +2,7 @@
 
 import enum
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, ceil_log2
@@ -136,6 +136,8 @@ class PassSequencer(wiring.Component):
                 m.d.comb += self.activity.eq(Activity.COMPUTE)
 
         # What issuing it means.
+        # A line of one step along K is read once in a sweep.
+        last_use = Const(1) if config.k_tiles_per_line == 1 else tile.last_use
         tile_begin = Signal()
         tile_end = Signal()
         m.d.comb += [
@@ -143,7 +145,7 @@ class PassSequencer(wiring.Component):
             tile_begin.eq(issue & first_row & first_k),
             tile_end.eq(advance & tile.last_k),
             self.take.eq(issue & tile.first_use),
-            self.release.eq(issue & tile.last_use & tile.last_n),
+            self.release.eq(issue & last_use & tile.last_n),
             self.swap.eq(issue & first_row),
             self.k_part.eq(tile.k_part),
             self.k_depth.eq(tile.k_end + 1),
@@ -190,7 +192,7 @@ class PassSequencer(wiring.Component):
         with m.If(issue):
             m.d.sync += address.eq(next_address)
             with m.If(last_row):
-                with m.If(~tile.last_use):
+                with m.If(~last_use):
                     m.d.sync += address.eq(line_address)
                 with m.Elif(~tile.last_k):
                     m.d.sync += line_address.eq(next_address)

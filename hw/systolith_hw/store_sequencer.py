@@ -93,12 +93,14 @@ class StoreSequencer(wiring.Component):
             ]
         with m.If(advance):
             m.d.sync += [row.eq(0), half.eq(~half)]
-        # The tile that ended last waits if the other half is not done.
-        ended = Signal.like(tile)
-        with m.If(self.tile_end):
-            m.d.sync += ended.eq(self.tile)
-        with m.If(advance | (self.tile_end & (self.tile_half == half))):
-            m.d.sync += tile.eq(Mux(self.tile_end, self.tile, ended))
+        # A tile that ends in the other half waits until this one is done.
+        waiting = Signal.like(tile)
+        waits = Signal()
+        m.d.comb += waits.eq(self.tile_half != half)
+        with m.If(self.tile_end & waits):
+            m.d.sync += waiting.eq(self.tile)
+        with m.If(advance | (self.tile_end & ~waits)):
+            m.d.sync += tile.eq(Mux(self.tile_end, self.tile, waiting))
         with m.If(advance & tile.last):
             m.d.sync += active.eq(0)
         with m.If(self.jobs.ready):
