@@ -7,7 +7,7 @@ from amaranth.utils import exact_log2
 
 from .axi import Response, axi_lite_subordinate_ports
 from .descriptor import RECORD_BYTES, SLOT_BYTES
-from .registers import ADDRESS_SPACE_BITS, REGISTERS, Control, Interrupt, Status, identity
+from .registers import ADDRESS_SPACE_BITS, REGISTERS, RING_COUNT_BITS, Control, Interrupt, Status, identity
 
 __all__ = ["ControlStatusRegisters"]
 
@@ -31,7 +31,7 @@ class ControlStatusRegisters(wiring.Component):
     enable : 1
     ring_base, ring_size, ring_tail
         As written, ``ring_base`` but for the bits that no address of a ring has.
-    ring_head : unsigned(16)
+    ring_head : unsigned(RING_COUNT_BITS)
         Descriptors completed.
     completion_interrupt : 1
         A descriptor with ``interrupt`` set has completed.
@@ -49,8 +49,8 @@ class ControlStatusRegisters(wiring.Component):
                 "enable": Out(1),
                 "ring_base": Out(32),
                 "ring_size": Out(4),
-                "ring_tail": Out(16),
-                "ring_head": In(16),
+                "ring_tail": Out(RING_COUNT_BITS),
+                "ring_head": In(RING_COUNT_BITS),
                 "completion_interrupt": In(1),
                 "record_fault": In(1),
                 "record_fault_address": In(32),

@@ -18,6 +18,7 @@ from .descriptor import (
     kept_bits,
 )
 from .messages import DescriptorLayout, RowRequest, Target, slot_shape
+from .registers import RING_COUNT_BITS
 
 __all__ = ["DescriptorFetch", "InFlight"]
 
@@ -86,7 +87,7 @@ class DescriptorFetch(wiring.Component):
                 "enable": In(1),
                 "ring_base": In(32),
                 "ring_size": In(4),
-                "ring_tail": In(16),
+                "ring_tail": In(RING_COUNT_BITS),
                 "requests": Out(stream.Signature(RowRequest(config))),
                 "beat_valid": In(1),
                 "beat": In(config.axi_data_bits),
@@ -109,7 +110,7 @@ class DescriptorFetch(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        next_index = Signal(16)
+        next_index = Signal(RING_COUNT_BITS)
         slot = Signal(slot_shape(config))
         beats = RECORD_BYTES // config.bus_bytes
         request = self.requests.payload

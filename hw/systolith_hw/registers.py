@@ -8,6 +8,7 @@ from .config import CONTRACT_VERSION
 __all__ = [
     "MAGIC",
     "REGISTERS",
+    "RING_COUNT_BITS",
     "Control",
     "Interrupt",
     "Register",
@@ -20,6 +21,9 @@ MAGIC = int.from_bytes(b"SYST", "little")
 
 ADDRESS_SPACE_BITS = 8
 """Address bits of the register block: 256 bytes."""
+
+RING_COUNT_BITS = 12
+"""Bits of ``ring_tail`` and ``ring_head``: one more than the largest ring needs, to tell full from empty."""
 
 
 class Control(enum.IntFlag):
@@ -87,12 +91,12 @@ REGISTERS = {
         offset=0x28, access="rw", doc="Address of the descriptor ring; a multiple of 128: bits 6–0 stay zero"
     ),
     "ring_size": Register(
-        offset=0x2C, access="rw", doc="Binary logarithm of the number of slots in the ring, 0 to 15"
+        offset=0x2C, access="rw", doc="Binary logarithm of the number of slots in the ring, 0 to 11"
     ),
     "ring_tail": Register(
-        offset=0x30, access="rw", doc="Descriptors submitted, modulo 65536; writing it is the doorbell"
+        offset=0x30, access="rw", doc="Descriptors submitted, modulo 4096; writing it is the doorbell"
     ),
-    "ring_head": Register(offset=0x34, access="ro", doc="Descriptors completed, modulo 65536"),
+    "ring_head": Register(offset=0x34, access="ro", doc="Descriptors completed, modulo 4096"),
     "irq_enable": Register(offset=0x38, access="rw", doc="Bit 0 completion, bit 1 fault"),
     "irq_pending": Register(offset=0x3C, access="w1c", doc="Bit 0 completion, bit 1 fault"),
     "fault_address": Register(

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES, BLayout, Code, Descriptor, Output
-from systolith_hw.registers import REGISTERS, Control, Interrupt
+from systolith_hw.registers import REGISTERS, RING_COUNT_BITS, Control, Interrupt
 
 from .timing import CHANNELS, MemoryTiming
 
@@ -113,8 +113,9 @@ class Traffic:
         _write(device, "ring_size", RING_LOG2)
         _write(device, "irq_enable", rng.choice([0, Interrupt.COMPLETION | Interrupt.FAULT]))
         _write(device, "control", Control.ENABLE)
-        _write(device, "ring_tail", head + len(descriptors) & 0xFFFF)
-        self._wait(device, rng, head + len(descriptors) & 0xFFFF)
+        tail = (head + len(descriptors)) % (1 << RING_COUNT_BITS)
+        _write(device, "ring_tail", tail)
+        self._wait(device, rng, tail)
         return sum(int(device.memory[slot + RECORD_BYTES]) == Code.OK for slot in slots)
 
     def _wait(self, device, rng, tail):

@@ -6,7 +6,7 @@ import functools
 import numpy as np
 from systolith_hw import REGISTERS, BLayout, Code
 from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES
-from systolith_hw.registers import Control, Interrupt, Status
+from systolith_hw.registers import RING_COUNT_BITS, Control, Interrupt, Status
 
 from .device import Device
 from .errors import BusError, DeviceError, NoProgress, ProtocolError
@@ -15,8 +15,8 @@ from .ring import is_unread, pack_slot, ring_size, unpack_record
 
 __all__ = ["RingDevice"]
 
-COUNT_MASK = (1 << 16) - 1
-"""``ring_tail`` and ``ring_head`` count modulo 65536."""
+COUNT_MASK = (1 << RING_COUNT_BITS) - 1
+"""Of what ``ring_tail`` and ``ring_head`` count."""
 
 SLACK_CYCLES = 1_000_000
 """Cycles without any completion that are granted to every wait, whatever is waited for."""

@@ -61,7 +61,7 @@ def open_device(target="golden", config=None, **options):
           memory, for example ``timing=systolith_sim.MemoryTiming(latency_cycles=100,
           write_latency_cycles=100, stall_probability=0.1, seed=1)``. Latency 40, one beat per cycle and no
           stalls unless given. ``"model"`` takes none with stalls.
-        - ``ring_slots`` (int): descriptors in the ring, a power of two up to 32768. 256 unless given,
+        - ``ring_slots`` (int): descriptors in the ring, a power of two up to 2048. 256 unless given,
           fewer where they would take more than a sixteenth of the device memory.
         - ``progress`` (callable): called with a line of text before anything that takes long.
 

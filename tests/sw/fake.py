@@ -116,7 +116,7 @@ class FakeTransport(Transport):
                 counters=counters,
             )
             self.write(slot + 64, np.frombuffer(completion.pack(), np.uint8))
-        registers["ring_head"] = head + 1 & 0xFFFF
+        registers["ring_head"] = head + 1 & 0xFFF
         if descriptor.interrupt:
             registers["irq_pending"] |= Interrupt.COMPLETION
         return True
@@ -127,7 +127,7 @@ class FakeTransport(Transport):
             code=Code.READ_ERROR, reason=Reject.NONE, fault_address=slot, tag=0, counters=counters
         )
         self.write(slot + 64, np.frombuffer(completion.pack(), np.uint8))
-        self.registers["ring_head"] = self.registers["ring_head"] + 1 & 0xFFFF
+        self.registers["ring_head"] = self.registers["ring_head"] + 1 & 0xFFF
         self.registers["irq_pending"] |= Interrupt.COMPLETION
 
     def _compute(self, d):

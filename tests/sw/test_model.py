@@ -173,7 +173,7 @@ def test_init_wrong():
         open_device("model", timing=MemoryTiming(stall_probability={"w": 0.1}))
     with pytest.raises(TypeError, match=r"^timing must be a MemoryTiming, not 40$"):
         open_device("model", timing=40)
-    with pytest.raises(ValueError, match=r"^ring_slots must be a power of two from 1 to 32768, not 3$"):
+    with pytest.raises(ValueError, match=r"^ring_slots must be a power of two from 1 to 2048, not 3$"):
         open_device("model", ring_slots=3)
     for name in ("lowering", "variant", "max_cycles", "memory_base"):
         with pytest.raises(TypeError, match=rf"^target model has the options .*, not {name}$"):

@@ -376,7 +376,7 @@ def test_repr(golden):
         ({"workers": 2.0}, ValueError, "workers must be a positive int, not 2.0"),
         ({"target": "nowhere"}, UnknownTarget, "target must be one of "),
         ({"config": 3}, TypeError, "config must be an ArrayConfig, not 3"),
-        ({"ring_slots": 3}, ValueError, "ring_slots must be a power of two from 1 to 32768, not 3"),
+        ({"ring_slots": 3}, ValueError, "ring_slots must be a power of two from 1 to 2048, not 3"),
         ({"slots": 3}, TypeError, "target rtl has the options "),
         ({"target": "golden", "memory": np.zeros(4096, np.uint8)}, TypeError, "a pool makes its own memory"),
         ({"memory_bytes": 4096}, OutOfDeviceMemory, "out of device memory"),

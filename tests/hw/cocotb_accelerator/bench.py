@@ -182,7 +182,7 @@ class Bench:
         self.memory.allow_reads(address, RECORD_BYTES)
         self.memory.allow_writes(address + RECORD_BYTES, RECORD_BYTES)
         self._submissions.append(Submission(address, data, gemm, code, reason, faults, record_lost))
-        await self.write("ring_tail", len(self._submissions) & 0xFFFF)
+        await self.write("ring_tail", len(self._submissions) & 0xFFF)
 
     async def wait(self, count=None):
         """Poll until that many descriptors, or all, have completed; check their records."""
