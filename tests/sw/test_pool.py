@@ -379,7 +379,7 @@ def test_repr(golden):
         ({"ring_slots": 3}, ValueError, "ring_slots must be a power of two from 1 to 2048, not 3"),
         ({"slots": 3}, TypeError, "target rtl has the options "),
         ({"target": "golden", "memory": np.zeros(4096, np.uint8)}, TypeError, "a pool makes its own memory"),
-        ({"memory_bytes": 4096}, OutOfDeviceMemory, "out of device memory"),
+        ({"memory_bytes": 4096, "ring_slots": 64}, OutOfDeviceMemory, "out of device memory"),
     ],
 )
 def test_open_wrong(options, error, message):
