@@ -112,35 +112,38 @@ class WeightFeeder(wiring.Component):
         group_bytes = config.burst_lines * config.line_bytes
         k_in_line = loop.k_position[exact_log2(config.rows) : exact_log2(config.line_bytes)]
         n_in_line = loop.n_position[exact_log2(config.columns) :][: exact_log2(config.n_tiles_per_line)]
+        k_in_group = loop.k_position[exact_log2(config.rows) : exact_log2(group_bytes)]
         group_begins = Signal()
         line_ends = Signal()
         first_use = Signal()
         last_use = Signal()
         m.d.comb += [
-            group_begins.eq(loop.k_position[: exact_log2(group_bytes)] == 0),
             line_ends.eq(loop.last_k | (k_in_line == config.k_tiles_per_line - 1)),
             first_use.eq(~by_column | group_begins),
             last_use.eq(~by_column | line_ends),
         ]
+        with m.If(loop.load | loop.advance):
+            m.d.sync += group_begins.eq(loop.load | loop.last_k | k_in_group.all())
 
         # When the next tile may start.
         tiles_unfinished = Signal(range(5))
         gap = Signal(range(self._swap_to_load + 1))
         loaded = Signal()
-        parameters_sent = Signal()
+        # Nothing is loaded, and the gap is over.
+        clear = Signal(init=1)
         parameters_next = Signal()
         row_end = Signal(range(max(config.rows, config.columns)))
         row_end_after = Signal.like(row_end)
+        row_end_next = Signal.like(row_end)
         enough = Signal()
         may_start = Signal()
         m.d.comb += [
             row_end.eq(Mux(by_column, loop.n_end, loop.k_end)),
-            parameters_next.eq(job.parameters & loop.first_k & ~parameters_sent),
             may_start.eq(
                 Mux(
                     parameters_next,
                     self.has_row & (tiles_unfinished < 2),
-                    ~loaded & (gap == 0) & (~first_use | enough),
+                    clear & (~first_use | enough),
                 )
             ),
         ]
@@ -153,13 +156,16 @@ class WeightFeeder(wiring.Component):
         next_index = Signal.like(index)
         line_end = Signal.like(index)
         later_last_line = Signal()
+        row_is_one_line = Signal()
+        is_one_line = Signal()
         done = Signal()
         m.d.comb += [
             next_index.eq(index + 1),
             line_end.eq(Mux(parameters_next, config.parameter_lines - 1, row_end)),
             start.eq(active & ~reading & may_start),
             read.eq(start | reading),
-            done.eq(Mux(reading, later_last_line, start & (line_end == 0))),
+            is_one_line.eq(Mux(parameters_next, config.parameter_lines == 1, row_is_one_line)),
+            done.eq(Mux(reading, later_last_line, start & is_one_line)),
             self.release.eq(read & (parameters_next | last_use)),
             loop.advance.eq(done & ~parameters_next),
             self.jobs.ready.eq(~active),
@@ -167,26 +173,23 @@ class WeightFeeder(wiring.Component):
         ]
         # Known a cycle ahead, but for what begins with a job or is taken just now. Tiles of one line do not
         # follow each other at once.
+        goes_on = reading & later_last_line & ~parameters_next
+        m.d.comb += row_end_next.eq(Mux(goes_on, row_end_after, row_end))
         m.d.sync += [
             row_end_after.eq(Mux(by_column, loop.n_end_after, loop.k_end_after)),
-            enough.eq(
-                (self.rows_ready > Mux(reading & later_last_line & ~parameters_next, row_end_after, row_end))
-                & ~(loop.load | start)
-            ),
+            enough.eq((self.rows_ready > row_end_next) & ~(loop.load | start)),
+            row_is_one_line.eq(row_end_next == 0),
         ]
         m.d.sync += tiles_unfinished.eq(tiles_unfinished + (loop.advance & loop.first_k) - self.tile_release)
         with m.If(read):
             m.d.sync += [reading.eq(1), index.eq(next_index), later_last_line.eq(next_index == line_end)]
         with m.If(done):
             m.d.sync += [reading.eq(0), index.eq(0)]
-            with m.If(parameters_next):
-                m.d.sync += parameters_sent.eq(1)
-            with m.Elif(loop.last_k):
-                m.d.sync += parameters_sent.eq(0)
+            m.d.sync += parameters_next.eq(job.parameters & loop.last_k & ~parameters_next)
         with m.If(loop.advance & loop.last):
             m.d.sync += active.eq(0)
         with m.If(self.jobs.ready):
-            m.d.sync += active.eq(self.jobs.valid)
+            m.d.sync += [active.eq(self.jobs.valid), parameters_next.eq(self.jobs.payload.parameters)]
         with m.If(start & parameters_next):
             m.d.comb += self.take.eq(1)
         with m.Elif(start & first_use):
@@ -209,12 +212,13 @@ class WeightFeeder(wiring.Component):
         if self._column_lead:
             m.d.comb += early.eq(by_column & reading & (index <= self._column_lead))
         with m.If(gap != 0):
-            m.d.sync += gap.eq(gap - 1)
+            m.d.sync += [gap.eq(gap - 1), clear.eq(gap == 1)]
         with m.If(loaded & ~early):
             m.d.sync += self.ready.eq(1)
         with m.If(start & ~parameters_next):
             m.d.sync += [
                 loaded.eq(1),
+                clear.eq(0),
                 self.tile.m_end.eq(loop.m_end),
                 self.tile.k_end.eq(loop.k_end),
                 self.tile.n_end.eq(loop.n_end),
@@ -231,6 +235,7 @@ class WeightFeeder(wiring.Component):
                 loaded.eq(0),
                 self.ready.eq(0),
                 gap.eq(max(0, self._swap_to_load - 1)),
+                clear.eq(self._swap_to_load <= 1),
             ]
 
         # While the memory reads, then select.

@@ -96,7 +96,10 @@ class BoardRegisters(wiring.Component):
         }
         assert self._facts.keys() | varying.keys() == BOARD_REGISTERS.keys()
         word = access.address >> 2
-        m.d.comb += [access.done.eq(access.request), access.response.eq(Response.SLVERR)]
+        # Whether the access, were it not done, would be.
+        ends = Signal()
+        m.d.comb += [ends.eq(access.request), access.response.eq(Response.SLVERR)]
+        m.d.sync += access.done.eq(ends & ~access.done)
         with m.If(~access.write):
             with m.Switch(word):
                 for name in BOARD_REGISTERS:
@@ -106,8 +109,8 @@ class BoardRegisters(wiring.Component):
             m.d.comb += access.response.eq(Response.OKAY)
             with m.If((access.data & BoardControl.RESET).any()):
                 m.d.comb += [
-                    self.reset.eq(access.request),
-                    access.done.eq(access.request & turns & has_turned),
+                    self.reset.eq(access.request & ~access.done),
+                    ends.eq(access.request & turns & has_turned),
                 ]
         with m.If(self.reset):
             m.d.sync += [self.fault.eq(0), has_turned.eq(has_turned ^ turns)]

@@ -76,6 +76,9 @@ class Bridge(wiring.Component):
         self._is_write = is_write = Signal()
         self._space = Signal(Space)
         self._status = status = Signal(LinkStatus)
+        # What the last byte of the header makes of the status, a cycle later.
+        self._refused = Signal()
+        self._outside = Signal()
         # Minus the bytes left.
         self._left = left = Signal(range(-PAYLOAD_MAX_BYTES, 1))
         self._address = Signal(self._address_bits)
@@ -96,12 +99,17 @@ class Bridge(wiring.Component):
         byte, out = self.requests.payload, self.response
         m.d.comb += [
             has_ended.eq(left >= 0),
-            wanted.eq(status == LinkStatus.OKAY),
+            wanted.eq((status == LinkStatus.OKAY) & ~(self._refused | self._outside)),
             self.part.eq(left[: len(self.part)]),
             out.payload.data.eq(read),
         ]
+        m.d.sync += [self._refused.eq(0), self._outside.eq(0)]
         with m.If(done):
             m.d.sync += status.eq(response)
+        with m.If(self._refused):
+            m.d.sync += status.eq(LinkStatus.REFUSED)
+        with m.Elif(self._outside & (status == LinkStatus.OKAY)):
+            m.d.sync += status.eq(LinkStatus.DECERR)
         with m.If(moves | answered):
             # The word is zero when a register is read, and nothing is read at any other time.
             m.d.sync += word.eq(Cat(word[8:], taken) | register)
@@ -165,8 +173,7 @@ class Bridge(wiring.Component):
     def _take_header(self, m, index, byte):
         """Keep what a byte of the header says, and check it."""
         is_memory = self._space == Space.MEMORY
-        refused = Signal()
-        outside = Signal()
+        refused, outside = self._refused, self._outside
         with m.Switch(index):
             with m.Case(0):
                 m.d.sync += [
@@ -174,23 +181,19 @@ class Bridge(wiring.Component):
                     self._space.eq(byte & SPACE_MASK),
                     self._status.eq(LinkStatus.OKAY),
                 ]
-                m.d.comb += refused.eq(
+                m.d.sync += refused.eq(
                     (byte & ~(WRITE | SPACE_MASK)).any() | (byte & SPACE_MASK == SPACE_MASK)
                 )
             with m.Case(1):
-                m.d.comb += refused.eq(~is_memory & (byte != REGISTER_BYTES - 1))
+                m.d.sync += refused.eq(~is_memory & (byte != REGISTER_BYTES - 1))
             for number in range(4):
                 with m.Case(RESPONSE_HEADER.size + number):
                     kept = self._address[8 * number : 8 * number + 8]
                     unused = byte[: exact_log2(REGISTER_BYTES)] if number == 0 else byte
-                    m.d.comb += [
+                    m.d.sync += [
                         refused.eq(~is_memory & unused.any()),
                         outside.eq(is_memory & byte[len(kept) :].any()),
                     ]
-        with m.If(refused):
-            m.d.sync += self._status.eq(LinkStatus.REFUSED)
-        with m.Elif(outside & (self._status == LinkStatus.OKAY)):
-            m.d.sync += self._status.eq(LinkStatus.DECERR)
 
     def _count(self, m, index, *, in_header, moves):
         """Keep length and address, byte by byte of the header, and count both as the payload moves."""
@@ -231,11 +234,12 @@ class Bridge(wiring.Component):
         for space, access in accesses.items():
             asks = self._access_memory if space is Space.MEMORY else self._access_register
             m.d.comb += [access.request.eq(asks & (self._space == space)), access.write.eq(self._is_write)]
-            with m.If(access.request):
-                m.d.comb += [done.eq(access.done), response.eq(access.response)]
+            with m.If(self._space == space):
+                m.d.comb += response.eq(access.response)
         for access in (self.device, self.board):
             m.d.comb += [access.data.eq(self._word), access.strobe.eq(-1)]
         m.d.comb += [
+            done.eq(Cat(access.done for access in accesses.values()).any()),
             self.memory.address.eq(self._address & -len(lanes)),
             self.memory.data.eq(byte.replicate(len(lanes))),
             self.memory.strobe.eq(lanes),

@@ -14,7 +14,7 @@ class Access(wiring.Signature):
     """A read or a write of one word, from whoever wants it to whoever does it.
 
     ``request`` and what it asks for stand unchanged until ``done``, in which cycle ``read_data`` and
-    ``response`` hold the answer.
+    ``response`` hold the answer. Nothing is done that was not requested.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class BusAccess(wiring.Component):
             port("wstrb").eq(access.strobe),
             port("bready").eq(access.write),
             port("rready").eq(~access.write),
-            access.done.eq(access.request & (port("bvalid") | port("rvalid"))),
+            access.done.eq(port("bvalid") | port("rvalid")),
             access.read_data.eq(port("rdata")),
         ]
         with m.If(access.write):

@@ -39,7 +39,7 @@ class OnChipRam(wiring.Component):
     -------
     ``READ_LATENCY`` cycles from a read address to its first beat, one from the last beat of a write to its
     response. The first beat of a write is taken after its address. Bursts follow each other without a pause.
-    An access is done ``READ_LATENCY`` cycles after it was wanted.
+    An access that need not wait is done ``READ_LATENCY + 1`` cycles after its request.
 
     Raises
     ------
@@ -62,7 +62,8 @@ class OnChipRam(wiring.Component):
         m = Module()
         self._beat_bits = exact_log2(self._data_bits // 8)
         self._depth = self.memory_bytes >> self._beat_bits
-        # For a memory that cannot read and write in one cycle.
+        # Whether there is a beat to be written. For a memory that cannot read and write in one cycle.
+        self._write_wanted = Signal()
         self._read_waits = Signal()
         self._write_waits = Signal()
         # What is read and written in this cycle.
@@ -109,7 +110,6 @@ class OnChipRam(wiring.Component):
         access = self.access
         outside = access.address >= self.memory_bytes
         m.d.comb += [
-            self._wanted.eq(access.request & ~(self._is_access | access.done)),
             self._accesses.eq(self._wanted & ~(self._stays | self._access_waits)),
             access.response.eq(Mux(outside, Response.DECERR, Response.OKAY)),
             access.read_data.eq(self.s_axi_rdata),
@@ -118,7 +118,10 @@ class OnChipRam(wiring.Component):
             m.d.comb += self._access_strobe.eq(access.strobe)
         with m.If(~self._stays):
             m.d.sync += self._is_access.eq(self._accesses)
-        m.d.sync += access.done.eq(self._is_access & ~self._stays)
+        m.d.sync += [
+            self._wanted.eq(access.request & ~(self._accesses | self._is_access | access.done)),
+            access.done.eq(self._is_access & ~self._stays),
+        ]
 
     def _error(self, channel):
         """The response that a burst deserves."""
@@ -202,6 +205,7 @@ class OnChipRam(wiring.Component):
         room = (~self.s_axi_bvalid | self.s_axi_bready) & ~(self._wanted | self._write_waits)
         m.d.comb += [
             self.s_axi_wready.eq(active & room),
+            self._write_wanted.eq(active & self.s_axi_wvalid),
             take.eq(self.s_axi_wvalid & self.s_axi_wready),
             self.s_axi_awready.eq(~active | (take & self.s_axi_wlast)),
             self._write_strobe.eq(Mux(take & (error == Response.OKAY), self.s_axi_wstrb, 0)),

@@ -156,6 +156,13 @@ class Ecp5Flow(Flow):
         )
 
 
+_MAP = "&dch -f -r; &if {C} {W} {D} {R} -v; &mfs"
+_FEW_CELLS = "; &st; ".join(
+    [f"+&scorr; &sweep; &dc2; &dc2; &syn3; &syn4; {_MAP}", f"&dc2; {_MAP}", f"&syn3; {_MAP}", _MAP]
+)
+"""ABC9's script for few lookup tables: it restructures and maps again and again, not once."""
+
+
 class Ice40Flow(Flow):
     """Lattice iCE40 UltraPlus. A logic cell is a LUT and a flip-flop."""
 
@@ -179,8 +186,14 @@ class Ice40Flow(Flow):
     tools = (YOSYS, nextpnr, packer)
 
     def mapping(self, board):
-        # Never with -dsp: it loses cells of chained multiply-accumulates.
-        return "synth_ice40 -device u -abc9"
+        # Never with -dsp: it loses cells of chained multiply-accumulates. Chains of carries begin and end
+        # with a cell of their own, so that short sums are made of lookup tables. A tile's flip-flops share
+        # their enable: one that few of them have is logic before them.
+        synthesis = "synth_ice40 -device u -abc9 -dffe_min_ce_use 5 -run"
+        return (
+            f'scratchpad -set abc9.script "{_FEW_CELLS}"; {synthesis} :map_gates; '
+            f"techmap t:$alu r:Y_WIDTH<=5 %i; {synthesis} map_gates:"
+        )
 
     def place(self, folder, *, name, board, clock_hz, seed):
         self.nextpnr.run(

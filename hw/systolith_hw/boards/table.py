@@ -27,7 +27,8 @@ def _array(memory_bytes, **parameters):
     inside. A product of a size of half the memory's bytes has operands that do not fit.
     """
     bits = exact_log2(memory_bytes)
-    return ArrayConfig(address_bits=bits + 1, dimension_bits=min(bits - 1, DIMENSION_BITS), **parameters)
+    widths = {"address_bits": bits + 1, "dimension_bits": min(bits - 1, DIMENSION_BITS)}
+    return ArrayConfig(**widths | parameters)
 
 
 def _ulx3s(size, **facts):
@@ -119,8 +120,10 @@ _BOARDS = [
             epilogue_lanes=1,
             lane_cycles=32,
             burst_bytes=16,
-            outstanding=4,
-            descriptor_slots=2,
+            outstanding=2,
+            descriptor_slots=1,
+            dimension_bits=12,
+            counter_bits=24,
             tile_columns=4,
         ),
         baud=1_000_000,

@@ -279,6 +279,6 @@ ICE40UP = Vendor(
     pll_at_pad=True,
     multipliers_per_pair=1,
     multipliers_per_product=0,
-    cells_per_lut=1.1,
+    cells_per_lut=0.9,
 )
 """iCE40 UltraPlus."""

@@ -72,9 +72,9 @@ class SinglePortRam(OnChipRam):
 
     def _connect_store(self, m):
         m.submodules.store = store = self.store(data_bits=self._data_bits, depth=self._depth)
-        address = Mux(self._writes, self._write_address, self._read_address)
+        address = Mux(self._write_wanted, self._write_address, self._read_address)
         m.d.comb += [
-            self._read_waits.eq(self._writes),
+            self._read_waits.eq(self._write_wanted),
             self._write_waits.eq(self._stays),
             store.enable.eq(self._reads | self._writes | self._accesses),
             store.address.eq(Mux(self._wanted, self.access.address >> self._beat_bits, address)),

@@ -139,7 +139,7 @@ def check(asked, taken, data_bits, *, lite):
 
 @pytest.mark.parametrize("bus", BUSES)
 def test_sim_no_request(bus):
-    """Nothing is offered that was not asked for, whatever else is on the ports."""
+    """Nothing is offered that was not asked for, whatever the subordinate would take."""
     dut, _ = make(bus)
     rng = random.Random(2)
 
@@ -147,7 +147,7 @@ def test_sim_no_request(bus):
         for _ in range(50):
             for name in ("write", "address", "data", "strobe"):
                 ctx.set(getattr(dut.access, name), rng.getrandbits(8))
-            for name in ("awready", "wready", "arready", "bvalid", "rvalid"):
+            for name in ("awready", "wready", "arready"):
                 ctx.set(getattr(dut, f"m_{name}"), rng.getrandbits(1))
             assert not any(ctx.get(getattr(dut, f"m_{name}valid")) for name in ("aw", "w", "ar"))
             assert not ctx.get(dut.access.done)

@@ -50,7 +50,7 @@ def test_config():
         ("ulx3s-25f", "4x4", 20, 7909),
         ("ulx3s-85f", "8x8", 72, 11333),
         ("tang-nano-9k", "4x4", 16, 5485),
-        ("icebreaker", "4x4-ds1-o2-cnt24", 8, 6120),
+        ("icebreaker", "4x4", 8, 4950),
         # Synthesized, with an eighth for what nextpnr adds.
         ("ulx3s-25f", "4x4-ds2", 20, 7330),
         ("ulx3s-25f", "4x4-ds1", 20, 7180),
