@@ -7,7 +7,7 @@ import re
 __all__ = ["CONTRACT_VERSION", "K_MAX", "ArrayConfig"]
 
 CONTRACT_VERSION = 1
-"""Raised whenever registers, descriptors or arithmetic change incompatibly."""
+"""Raised whenever registers, descriptors or arithmetic change incompatibly, from the first release on."""
 
 OPERAND_BITS = 8
 """Width of the signed A and B operands."""

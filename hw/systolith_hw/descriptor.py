@@ -172,7 +172,7 @@ COMPLETION_FIELDS = {
     "fill": Field(word=8, doc="Cycles from the charge's begin until the array had the descriptor"),
     "drain": Field(word=9, doc="Cycles after the last row of A until completion or the next"),
 }
-"""The completion record, at byte 64 of a ring slot; words 10 to 15 are zero."""
+"""The completion record, at byte 64 of a ring slot; words 3 and 10 to 15 are zero."""
 
 PARAMETER_FIELDS = {
     "bias": Field(word=0, doc="Added to the accumulator, signed"),

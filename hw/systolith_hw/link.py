@@ -157,7 +157,9 @@ BOARD_REGISTERS = {
     "control": Register(offset=0x18, access="rw", doc="Bit 0 reset; reads as zero"),
     "state": Register(offset=0x1C, access="ro", doc="Bit 0 interrupt, bit 1 fault"),
     "dropped": Register(
-        offset=0x20, access="ro", doc="Requests that were dropped as damaged or incomplete, modulo 256"
+        offset=0x20,
+        access="ro",
+        doc=f"Requests that were dropped as damaged or incomplete, modulo {1 << DROPPED_BITS}",
     ),
 }
 """Every register of the space ``BOARD`` by name, in address order."""

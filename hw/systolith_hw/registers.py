@@ -9,6 +9,7 @@ __all__ = [
     "MAGIC",
     "REGISTERS",
     "RING_COUNT_BITS",
+    "RING_SLOTS_MAX",
     "Control",
     "Interrupt",
     "Register",
@@ -24,6 +25,9 @@ ADDRESS_SPACE_BITS = 8
 
 RING_COUNT_BITS = 12
 """Bits of ``ring_tail`` and ``ring_head``: one more than the largest ring needs, to tell full from empty."""
+
+RING_SLOTS_MAX = 1 << RING_COUNT_BITS - 1
+"""Slots of the largest ring."""
 
 
 class Control(enum.IntFlag):
@@ -91,12 +95,18 @@ REGISTERS = {
         offset=0x28, access="rw", doc="Address of the descriptor ring; a multiple of 128: bits 6–0 stay zero"
     ),
     "ring_size": Register(
-        offset=0x2C, access="rw", doc="Binary logarithm of the number of slots in the ring, 0 to 11"
+        offset=0x2C,
+        access="rw",
+        doc=f"Binary logarithm of the number of slots in the ring, 0 to {RING_COUNT_BITS - 1}",
     ),
     "ring_tail": Register(
-        offset=0x30, access="rw", doc="Descriptors submitted, modulo 4096; writing it is the doorbell"
+        offset=0x30,
+        access="rw",
+        doc=f"Descriptors submitted, modulo {1 << RING_COUNT_BITS}; writing it is the doorbell",
     ),
-    "ring_head": Register(offset=0x34, access="ro", doc="Descriptors completed, modulo 4096"),
+    "ring_head": Register(
+        offset=0x34, access="ro", doc=f"Descriptors completed, modulo {1 << RING_COUNT_BITS}"
+    ),
     "irq_enable": Register(offset=0x38, access="rw", doc="Bit 0 completion, bit 1 fault"),
     "irq_pending": Register(offset=0x3C, access="w1c", doc="Bit 0 completion, bit 1 fault"),
     "fault_address": Register(

@@ -62,7 +62,7 @@ class WeightFeeder(wiring.Component):
 
     LATENCY = 2
 
-    def __init__(self, config, *, swap_to_load, column_lead=0):
+    def __init__(self, config, *, swap_to_load, column_lead):
         self._config = config
         self._swap_to_load = swap_to_load
         self._column_lead = column_lead

@@ -5,7 +5,7 @@ import functools
 
 from systolith_hw import Code, Completion
 from systolith_hw.descriptor import RECORD_BYTES, SLOT_BYTES
-from systolith_hw.registers import RING_COUNT_BITS
+from systolith_hw.registers import RING_SLOTS_MAX
 
 __all__ = ["is_unread", "pack_slot", "ring_size", "unpack_record"]
 
@@ -20,7 +20,7 @@ def ring_size(ring_slots, *, memory_bytes):
     Parameters
     ----------
     ring_slots : int or None
-        A power of two up to 2048. None: 256, or what a sixteenth of the device memory holds.
+        A power of two up to ``RING_SLOTS_MAX``. None: 256, or what a sixteenth of the device memory holds.
     memory_bytes : int
         Device memory.
 
@@ -36,8 +36,8 @@ def ring_size(ring_slots, *, memory_bytes):
     if ring_slots is None:
         share = memory_bytes // (MEMORY_SHARE * SLOT_BYTES)
         return min(USUAL_SLOTS, 1 << max(share, 1).bit_length() - 1)
-    if ring_slots not in {1 << bits for bits in range(RING_COUNT_BITS)}:
-        raise ValueError(f"ring_slots must be a power of two from 1 to 2048, not {ring_slots}")
+    if ring_slots not in {1 << bits for bits in range(RING_SLOTS_MAX.bit_length())}:
+        raise ValueError(f"ring_slots must be a power of two from 1 to {RING_SLOTS_MAX}, not {ring_slots}")
     return ring_slots
 
 

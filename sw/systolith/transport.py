@@ -3,7 +3,14 @@
 import abc
 from typing import NamedTuple
 
-__all__ = ["LinkStatistics", "Transport"]
+from systolith_hw.config import COUNTER_BITS
+
+__all__ = ["LinkStatistics", "Transport", "cycles_between"]
+
+
+def cycles_between(before, after):
+    """Cycles from one value of the register ``cycles`` to a later one, if fewer than 2³²."""
+    return (after - before) % (1 << COUNTER_BITS)
 
 
 class LinkStatistics(NamedTuple):

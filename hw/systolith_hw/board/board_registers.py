@@ -23,8 +23,7 @@ __all__ = ["BoardRegisters"]
 class BoardRegisters(wiring.Component):
     """What a host must know of a board, and the accelerator's reset.
 
-    An access is answered at once, a write that resets when the reset is over. One to an address without
-    register, and a write to a read-only register, answers SLVERR.
+    An access to an address without register, and a write to a read-only register, answers SLVERR.
 
     Parameters
     ----------
@@ -51,6 +50,10 @@ class BoardRegisters(wiring.Component):
         There was a ``bus_error`` since the last reset.
     cycles : range(reset_cycles)
         Goes up by one in each.
+
+    Latency
+    -------
+    An access is done a cycle after its request, a write that resets a cycle after the reset.
     """
 
     def __init__(self, *, memory_bytes, clock_hz, baud, queue_bytes, reset_cycles):

@@ -10,15 +10,11 @@ import re
 
 __all__ = ["fix_multipliers", "multiplier_sites"]
 
-BLOCK_ROWS = {"25k": (13,), "45k": (22, 46), "85k": (10, 34, 58)}
-"""Rows of the chip that have DSP blocks, by nextpnr's name of the part."""
+BLOCKS = {"85k": ((10, 34, 58), (4, 13, 22, 31, 40, 49, 58, 69, 78, 87, 96, 105, 114))}
+"""Rows of the chip that have DSP blocks, and the columns at which these begin, by nextpnr's name of the part.
 
-BLOCK_COLUMNS = {
-    "25k": (4, 13, 22, 33, 42, 51, 60),
-    "45k": (4, 13, 22, 31, 42, 51, 60, 69, 78),
-    "85k": (4, 13, 22, 31, 40, 49, 58, 69, 78, 87, 96, 105, 114),
-}
-"""Where in each of these rows they begin."""
+On no smaller part is an array large.
+"""
 
 BLOCK = {(0, 0): 0, (1, 0): 1, (0, 1): 4, (1, 1): 5}
 """Row and column of an element in a square of four, and where in a DSP block its multiplier is.
@@ -44,7 +40,7 @@ def multiplier_sites(rows, columns, device):
     rows, columns : int
         Even.
     device : str
-        A key of :data:`BLOCK_ROWS`.
+        nextpnr's name of the part.
 
     Returns
     -------
@@ -52,9 +48,11 @@ def multiplier_sites(rows, columns, device):
         Row and column of every element, and nextpnr's name of its site. Empty if the array is not large, or
         too large for such strips.
     """
+    if device not in BLOCKS:
+        return {}
     along_rows = rows > columns
     width, strips = (min(rows, columns) // 2, max(rows, columns) // 2)
-    chip_rows, chip_columns = BLOCK_ROWS[device], BLOCK_COLUMNS[device]
+    chip_rows, chip_columns = BLOCKS[device]
     strips_per_row = -(-strips // len(chip_rows))
     is_large = width * strips >= LARGE * len(chip_rows) * len(chip_columns)
     if not is_large or strips_per_row * width > len(chip_columns):
@@ -82,7 +80,7 @@ def fix_multipliers(netlist, device):
     netlist : Path
         What Yosys wrote with ``write_json``; written anew.
     device : str
-        A key of :data:`BLOCK_ROWS`.
+        nextpnr's name of the part.
     """
     design = json.loads(netlist.read_text(encoding="utf-8"))
     cells = {
@@ -94,6 +92,8 @@ def fix_multipliers(netlist, device):
     if not cells:
         return
     rows, columns = (1 + max(places) for places in zip(*cells, strict=True))
-    for place, site in multiplier_sites(rows, columns, device).items():
+    sites = multiplier_sites(rows, columns, device)
+    for place, site in sites.items():
         cells[place]["attributes"]["BEL"] = site
-    netlist.write_text(json.dumps(design), encoding="utf-8")
+    if sites:
+        netlist.write_text(json.dumps(design), encoding="utf-8")

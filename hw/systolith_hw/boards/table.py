@@ -21,7 +21,7 @@ KIB = 1024
 
 
 def _array(memory_bytes, **parameters):
-    """A configuration that keeps the bits that a memory needs.
+    """A configuration that keeps the bits that a memory needs, unless its parameters say otherwise.
 
     One bit more of an address than there is memory, so that what lies just outside is told from what lies
     inside. A product of a size of half the memory's bytes has operands that do not fit.

@@ -6,9 +6,6 @@ from systolith_hw.board.sdram import SdramMemory, SdramPads, SdramPins
 
 __all__ = ["SimulatedSdram"]
 
-OPEN_MAX_NS = 100_000
-"""Longest that a row may be open: tRAS, at most."""
-
 
 class SimulatedSdram(wiring.Component):
     """A controller, registers as in the pads, and the chip.
@@ -27,7 +24,7 @@ class SimulatedSdram(wiring.Component):
 
     def __init__(self, chip, *, data_bits, clock_hz):
         self._chip = chip
-        self._open_cycles_max = OPEN_MAX_NS * clock_hz // 10**9
+        self._open_cycles_max = chip.open_max_ns * clock_hz // 10**9
         self._controller = SdramMemory(chip, data_bits=data_bits, clock_hz=clock_hz)
         self.memory_bytes = chip.memory_bytes
         members = self._controller.signature.members

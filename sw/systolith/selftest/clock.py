@@ -3,9 +3,9 @@
 import time
 
 from systolith.driver import RingDevice
+from systolith.transport import cycles_between
 
 from .outcome import failed, not_applicable, passed
-from .registers import cycles_between
 
 __all__ = ["check_clock"]
 

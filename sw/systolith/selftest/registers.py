@@ -8,11 +8,12 @@ from systolith_hw.registers import Control, Interrupt
 
 from systolith.driver import RingDevice
 from systolith.errors import DeviceError
+from systolith.transport import cycles_between
 
 from .outcome import failed, not_applicable, passed
 from .patterns import bits_of, walking_bits
 
-__all__ = ["check_cycle_counter", "check_identity", "check_read_only", "check_writable", "cycles_between"]
+__all__ = ["check_cycle_counter", "check_identity", "check_read_only", "check_writable"]
 
 READS = 16
 """Times that every identity register is read."""
@@ -108,11 +109,6 @@ def check_cycle_counter(device, _effort):
         before = now
     cycles = cycles_between(first, before)
     return passed(f"{cycles} cycles in {COUNTER_READS} reads", cycles=cycles)
-
-
-def cycles_between(before, after):
-    """Cycles from one value of the register ``cycles`` to a later one, if fewer than 2³²."""
-    return (after - before) % (1 << 32)
 
 
 def _writable_bits(config):

@@ -3,10 +3,17 @@
 import numpy as np
 from systolith_hw import REGISTERS
 from systolith_hw.baud import BITS_PER_BYTE
-from systolith_hw.link import BOARD_REGISTERS, PAYLOAD_MAX_BYTES, BoardControl, BoardState, Space
+from systolith_hw.link import (
+    BOARD_REGISTERS,
+    DROPPED_BITS,
+    PAYLOAD_MAX_BYTES,
+    BoardControl,
+    BoardState,
+    Space,
+)
 
 from systolith.errors import ProtocolError
-from systolith.transport import LinkStatistics, Transport
+from systolith.transport import LinkStatistics, Transport, cycles_between
 
 from .board import greet
 from .frames import Request
@@ -15,7 +22,6 @@ from .link import Link
 __all__ = ["SerialTransport"]
 
 _REGISTER_BYTES = 4
-_COUNT_MASK = (1 << 32) - 1
 
 
 class SerialTransport(Transport):
@@ -47,6 +53,8 @@ class SerialTransport(Transport):
         self.facts = greet(line, baud)
         self.memory_bytes = self.facts.memory_bytes
         self._link = Link(line, baud=baud, queue_bytes=self.facts.queue_bytes)
+        self._dropped = 0
+        [self._dropped_register] = self.read_board_registers("dropped")
         if not line.is_pseudo_terminal:
             self.clock_hz = self.facts.clock_hz
             self.line_bytes_per_second = baud / BITS_PER_BYTE
@@ -57,9 +65,11 @@ class SerialTransport(Transport):
 
     @property
     def link_statistics(self):
-        """What has gone over the line so far."""
-        [dropped] = self.read_board_registers("dropped")
-        return LinkStatistics(requests=self._link.requests, retries=self.repeated, dropped=dropped)
+        """What has gone over the line so far. From one call to the next the board counts drops modulo 256."""
+        before = self._dropped_register
+        [self._dropped_register] = self.read_board_registers("dropped")
+        self._dropped += (self._dropped_register - before) % (1 << DROPPED_BITS)
+        return LinkStatistics(requests=self._link.requests, retries=self.repeated, dropped=self._dropped)
 
     @property
     def seconds(self):
@@ -119,7 +129,7 @@ class SerialTransport(Transport):
             if before is not None:
                 if cycles == before:
                     raise ProtocolError("the accelerator's cycle counter stands still")
-                elapsed += (cycles - before) & _COUNT_MASK
+                elapsed += cycles_between(before, cycles)
             if elapsed >= max_cycles:
                 return False
             before = cycles

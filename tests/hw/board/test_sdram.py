@@ -235,7 +235,7 @@ def test_reset(kind):
     simulate(dut, bench, background=[attach(memory.pins, model)], limit=200_000)
 
 
-@pytest.mark.parametrize("clock_hz", [1_000_000, 133_000_000])
+@pytest.mark.parametrize("clock_hz", [1_000_000, 6_399_999, 133_000_000])
 def test_clock(clock_hz):
     with pytest.raises(ValueError, match=r"^the SDRAM's clock must be from \d+ to 100000000 Hz"):
         IS42S16160G.check_clock(clock_hz)

@@ -14,7 +14,7 @@ from systolith_sim.simboard import BoardSetup, SimulatedBoard, build
 from systolith_sim.simboard import sdram as simulated_sdram
 
 CONFIG = ArrayConfig(rows=2, columns=2)
-SETUP = BoardSetup(config=CONFIG, sdram=IS42S16160G)
+SETUP = BoardSetup(config=CONFIG, sdram=IS42S16160G, baud=2_000_000)
 ON_CHIP = BoardSetup(config=CONFIG, memory_bytes=4096)
 NETLIST = dataclasses.replace(ON_CHIP, part="ecp5")
 CHANGES = {

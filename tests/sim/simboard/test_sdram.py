@@ -10,7 +10,7 @@ from systolith_hw.board.sdram import IS42S16160G
 from systolith_hw.link import BOARD_REGISTERS
 from systolith_sim.simboard import BoardSetup, SimulatedBoard, build_board
 
-SETUP = BoardSetup(config=ArrayConfig.parse("2x2"), sdram=IS42S16160G)
+SETUP = BoardSetup(config=ArrayConfig.parse("2x2"), sdram=IS42S16160G, baud=2_000_000)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_build_too_slow(systolith, pretended, tmp_path):
         ),
         (
             ["--board", "ulx3s-85f-sdram", "--clock", "120"],
-            "Invalid value for --clock: the SDRAM's clock must be from 3200000 to 100000000 Hz, not ",
+            "Invalid value for --clock: the SDRAM's clock must be from 6400000 to 100000000 Hz, not ",
         ),
         (
             ["--board", "ulx3s-25f", "--clock", "3.571428"],

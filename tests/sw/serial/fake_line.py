@@ -28,6 +28,7 @@ class FakeLine:
     """
 
     name = "/dev/ttyFAKE"
+    is_pseudo_terminal = False
 
     def __init__(self, facts=FACTS, on_request=bytes, on_response=bytes):
         self.memory = bytearray(MEMORY_BYTES)

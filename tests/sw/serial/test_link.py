@@ -3,11 +3,12 @@
 import random
 
 import pytest
-from sw.serial.fake_line import MEMORY_BYTES, FakeLine
+from sw.serial.fake_line import FACTS, MEMORY_BYTES, FakeLine
 from systolith.errors import BusError, LinkError, ProtocolError
 from systolith.serial import link as link_module
 from systolith.serial.frames import Request
 from systolith.serial.link import ATTEMPTS, Link
+from systolith.serial.transport import SerialTransport
 from systolith_hw.link import Space
 
 
@@ -185,3 +186,13 @@ def test_patience(monkeypatch):
     assert sum(times) < 20
     link._slowest_seconds = 1.0
     assert 2 < link._patience(0) == link._patience(9) < 3
+
+
+def test_statistics():
+    """What the board drops is counted on where its register begins anew."""
+    line = FakeLine(facts=FACTS | {"dropped": 250})
+    transport = SerialTransport(line, 1_000_000)
+    for dropped, total in ((250, 0), (255, 5), (3, 9), (3, 9), (2, 264)):
+        line.facts["dropped"] = dropped
+        assert transport.link_statistics.dropped == total
+    assert transport.link_statistics.retries == 0

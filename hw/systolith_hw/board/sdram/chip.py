@@ -16,6 +16,9 @@ COMMAND_MARGIN_NS = 3
 REFRESH_INTERVAL_MIN_CYCLES = 25
 """At low clocks a refresh, with closing a row and opening it again, takes less than half of this."""
 
+OPEN_MIN_CYCLES = 640
+"""An open row stays so through a reset by the host, of 512 cycles at most, and until a refresh is due."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SdramChip:
@@ -34,6 +37,8 @@ class SdramChip:
     rcd_ns, rp_ns, ras_ns, rc_ns, rfc_ns, wr_ns : int
         tRCD (activate to access), tRP (precharge), tRAS (activate to precharge), tRC (activate to activate of
         one bank), tRFC (refresh), tWR (last write to precharge).
+    open_max_ns : int
+        The most that tRAS may be.
     ac_ns, oh_ns : float
         tAC (a clock edge to its data), tOH (how long data outlasts the next edge).
     mode_cycles : int
@@ -54,6 +59,7 @@ class SdramChip:
     rc_ns: int
     rfc_ns: int
     wr_ns: int
+    open_max_ns: int
     ac_ns: float
     oh_ns: float
     mode_cycles: int
@@ -69,13 +75,15 @@ class SdramChip:
         return WORD_BYTES << self.address_bits
 
     def check_clock(self, clock_hz):
-        """Check that the chip runs at this clock, and is refreshed in time.
+        """Check that the chip runs at this clock, and that its rows are refreshed and closed in time.
 
         Raises
         ------
         ValueError
         """
-        lowest = math.ceil(1e9 * REFRESH_INTERVAL_MIN_CYCLES / self.refresh_interval_ns)
+        refreshed = REFRESH_INTERVAL_MIN_CYCLES / self.refresh_interval_ns
+        closed = OPEN_MIN_CYCLES / self.open_max_ns
+        lowest = math.ceil(1e9 * max(refreshed, closed))
         if not lowest <= clock_hz <= self.clock_max_hz:
             raise ValueError(
                 f"the SDRAM's clock must be from {lowest} to {self.clock_max_hz} Hz, not {clock_hz}"
@@ -120,6 +128,7 @@ IS42S16160G = SdramChip(
     rc_ns=66,
     rfc_ns=66,
     wr_ns=15,
+    open_max_ns=100_000,
     ac_ns=6.0,
     oh_ns=2.5,
     mode_cycles=2,
