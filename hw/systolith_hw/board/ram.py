@@ -62,8 +62,7 @@ class OnChipRam(wiring.Component):
         m = Module()
         self._beat_bits = exact_log2(self._data_bits // 8)
         self._depth = self.memory_bytes >> self._beat_bits
-        # For a memory that cannot read and write in one cycle: whether there is a beat to be written, and
-        # room for its response.
+        # Whether there is a beat to be written. For a memory that cannot read and write in one cycle.
         self._write_wanted = Signal()
         self._read_waits = Signal()
         self._write_waits = Signal()
@@ -203,11 +202,10 @@ class OnChipRam(wiring.Component):
         error = Signal(2)
         identifier = Signal.like(self.s_axi_awid)
         take = self._writes
-        response_room = ~self.s_axi_bvalid | self.s_axi_bready
-        room = response_room & ~(self._wanted | self._write_waits)
+        room = (~self.s_axi_bvalid | self.s_axi_bready) & ~(self._wanted | self._write_waits)
         m.d.comb += [
             self.s_axi_wready.eq(active & room),
-            self._write_wanted.eq(active & self.s_axi_wvalid & response_room),
+            self._write_wanted.eq(active & self.s_axi_wvalid),
             take.eq(self.s_axi_wvalid & self.s_axi_wready),
             self.s_axi_awready.eq(~active | (take & self.s_axi_wlast)),
             self._write_strobe.eq(Mux(take & (error == Response.OKAY), self.s_axi_wstrb, 0)),

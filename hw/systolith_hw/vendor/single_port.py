@@ -64,7 +64,8 @@ class SinglePortStore(wiring.Component):
 class SinglePortRam(OnChipRam):
     """Device memory of which a beat is read or written in a cycle; writes go first.
 
-    A write waits while a beat that was read has nowhere to go.
+    A write waits while a beat that was read has nowhere to go, a read while a write is offered: responses to
+    writes must be accepted whether or not reads go on.
     """
 
     store = SinglePortStore
