@@ -6,7 +6,7 @@ RUN_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 LOCK_ARGS ?=
-BOARDS ?= ulx3s-85f ulx3s-85f-sdram ulx3s-25f tang-nano-9k tang-nano-20k arty-a7
+BOARDS ?= ulx3s-85f ulx3s-85f-sdram ulx3s-25f icebreaker tang-nano-9k tang-nano-20k arty-a7
 BOARD_ARGS ?=
 
 VENV := .venv

@@ -178,7 +178,11 @@ class ArrayConfig:
         names |= {"": "rows", "x": "columns", "X": "columns"}
         values = {names[prefix]: int(value) for prefix, value in parts if prefix in names}
         if not parts or len(values) != len(parts):
-            raise ValueError(f"array must look like '16x16' or '16x16-axi128-a4096', not {text!r}")
+            known = ", ".join(prefix for _, prefix in _TEXT_FORM + _TEXT_UNUSUAL)
+            raise ValueError(
+                f"array must look like '16x16' or '16x16-axi128-a4096', not {text!r}; "
+                f"what may follow rows and columns, each once, is {known}"
+            )
         return cls(**{**values, **overrides})
 
     def __str__(self):

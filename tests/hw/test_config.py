@@ -213,7 +213,11 @@ def test_parse():
 def test_parse_wrong(text):
     with pytest.raises(ValueError) as caught:
         ArrayConfig.parse(text)
-    assert str(caught.value) == f"array must look like '16x16' or '16x16-axi128-a4096', not {text!r}"
+    assert str(caught.value) == (
+        f"array must look like '16x16' or '16x16-axi128-a4096', not {text!r}; "
+        "what may follow rows and columns, each once, is "
+        "axi, a, b, acc, e, burst, o, ds, addr, dim, cnt, lc, tc"
+    )
 
 
 def test_parse_wrong_value():
