@@ -197,7 +197,7 @@ def test_sim_parameters_wait():
     rng = random.Random(5)
     sizes = {"m": 1, "m_block": 1, "batch": 1, "k": 4, "n": 12, "parameters": 1}
     gemm = random_gemm(rng, config, **sizes)
-    dut = WeightFeeder(config, swap_to_load=2)
+    dut = WeightFeeder(config, swap_to_load=2, column_lead=0)
     buffer = Buffer(dut, config, [gemm], seed=1, idle=0)
 
     async def bench(ctx):
