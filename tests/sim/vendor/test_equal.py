@@ -153,7 +153,7 @@ def test_lanes(cache):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data_bits", [32, 64])
+@pytest.mark.parametrize("data_bits", [32, pytest.param(64, marks=pytest.mark.long)])
 def test_spram(data_bits, cache):
     run(Stores(data_bits=data_bits, depth=2 * SPRAM_WORDS), "ice40", cache)
 
