@@ -22,6 +22,7 @@ __all__ = [
     "PAYLOAD_MAX_BYTES",
     "REQUEST_HEADER",
     "REQUEST_START",
+    "RESET_CYCLES",
     "RESPONSE_HEADER",
     "RESPONSE_START",
     "WRITE",
@@ -65,6 +66,9 @@ IDLE_BYTES = 512
 QUEUE_BYTES = 2048
 """Bytes of requests that a board takes before the first of them is answered, unless it has less room."""
 
+
+RESET_CYCLES = 256
+"""Of a reset by the host, or up to twice as many: more than the longest way through array and epilogue."""
 
 DROPPED_BITS = 8
 """Of the board register ``dropped``."""

@@ -184,8 +184,11 @@ class WeightFeeder(wiring.Component):
         with m.If(read):
             m.d.sync += [reading.eq(1), index.eq(next_index), later_last_line.eq(next_index == line_end)]
         with m.If(done):
-            m.d.sync += [reading.eq(0), index.eq(0)]
-            m.d.sync += parameters_next.eq(job.parameters & loop.last_k & ~parameters_next)
+            m.d.sync += [
+                reading.eq(0),
+                index.eq(0),
+                parameters_next.eq(job.parameters & loop.last_k & ~parameters_next),
+            ]
         with m.If(loop.advance & loop.last):
             m.d.sync += active.eq(0)
         with m.If(self.jobs.ready):

@@ -76,7 +76,7 @@ class Bridge(wiring.Component):
         self._is_write = is_write = Signal()
         self._space = Signal(Space)
         self._status = status = Signal(LinkStatus)
-        # What the last byte of the header makes of the status, a cycle later.
+        # What a byte of the header makes of the status, a cycle later.
         self._refused = Signal()
         self._outside = Signal()
         # Minus the bytes left.

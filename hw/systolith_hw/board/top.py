@@ -8,7 +8,7 @@ from amaranth.utils import bits_for
 from systolith_hw.accelerator import STOCK, Accelerator
 from systolith_hw.axi import Response, axi4_manager_ports, axi_lite_subordinate_ports
 from systolith_hw.baud import BITS_PER_BYTE, FRACTION_BITS, bit_period
-from systolith_hw.link import IDLE_BYTES, QUEUE_BYTES
+from systolith_hw.link import IDLE_BYTES, QUEUE_BYTES, RESET_CYCLES
 from systolith_hw.registers import ADDRESS_SPACE_BITS
 from systolith_hw.stream_slice import StreamSlice
 
@@ -23,9 +23,6 @@ from .slices import AccessSlice, BusSlice
 from .uart import UartReceiver, UartTransmitter
 
 __all__ = ["BoardTop"]
-
-RESET_CYCLES = 256
-"""Of a reset by the host: more than the longest way through the array and the epilogue."""
 
 
 class BoardTop(wiring.Component):

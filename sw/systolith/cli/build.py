@@ -63,20 +63,20 @@ def build(
     with _wrong("--clock" if baud is None else "--baud"):
         baud = line_baud(board, baud, clock_hz=clock_hz)
     folder = out or Path("build") / board
-    _make_folder(folder)
-    if not next(facts for facts in board_facts() if facts["board"] == board)["bitstream"]:
-        data = write_project(board, config, folder, clock_hz=clock_hz, baud=baud)
-    else:
-        data = build_bitstream(
-            board,
-            config,
-            folder,
-            clock_hz=clock_hz,
-            baud=baud,
-            seeds=seeds,
-            allow_timing_failure=allow_timing_failure,
-            progress=progress,
-        )
+    with _made(folder):
+        if not next(facts for facts in board_facts() if facts["board"] == board)["bitstream"]:
+            data = write_project(board, config, folder, clock_hz=clock_hz, baud=baud)
+        else:
+            data = build_bitstream(
+                board,
+                config,
+                folder,
+                clock_hz=clock_hz,
+                baud=baud,
+                seeds=seeds,
+                allow_timing_failure=allow_timing_failure,
+                progress=progress,
+            )
     if data["error"]:
         typer.echo(f"systolith: {data['error']}", err=True)
     elif not data.get("timing_met", True):
@@ -111,7 +111,10 @@ def _wrong(option):
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def _make_folder(folder):
+@contextlib.contextmanager
+def _made(folder):
+    """A folder that can be written; one that is new is gone again if it stays empty."""
+    was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -119,6 +122,12 @@ def _make_folder(folder):
         raise typer.BadParameter(
             f"{folder} cannot be written: {error.strerror}", param_hint="--out"
         ) from None
+    try:
+        yield
+    finally:
+        if not was_there:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _render_boards(facts):

@@ -62,8 +62,11 @@ def simboard(
     config = setup.config
 
     made = contextlib.ExitStack()
+    is_ready = False
 
     def ready(port):
+        nonlocal is_ready
+        is_ready = True
         if link is not None:
             made.enter_context(_linked(link, port))
         data = {
@@ -86,14 +89,18 @@ def simboard(
 
     # Ended by another program as by hand, so that the link goes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), made:
-        serve_board(
-            setup,
-            error_rate=error_rate,
-            seed=seed,
-            ready=ready,
-            progress=progress,
-        )
+    try:
+        with made:
+            serve_board(
+                setup,
+                error_rate=error_rate,
+                seed=seed,
+                ready=ready,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        if not is_ready:
+            raise
 
 
 def _check_link(link):

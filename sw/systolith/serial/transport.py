@@ -65,7 +65,10 @@ class SerialTransport(Transport):
 
     @property
     def link_statistics(self):
-        """What has gone over the line so far. From one call to the next the board counts drops modulo 256."""
+        """What has gone over the line so far.
+
+        Drops are missing if the board's count went all the way round since this was read last.
+        """
         before = self._dropped_register
         [self._dropped_register] = self.read_board_registers("dropped")
         self._dropped += (self._dropped_register - before) % (1 << DROPPED_BITS)

@@ -181,3 +181,14 @@ def test_program(systolith, fails, pretended, monkeypatch, tmp_path):
     assert fails(*program, code=1) == "openFPGALoader: no cable"
     (out / "ulx3s-25f.bit").write_text("other")
     assert "is not the bitstream that its manifest tells of" in fails(*program, code=1)
+
+
+def test_what_is_refused_leaves_no_folder(systolith, tmp_path):
+    """Unless it was there before."""
+    new, old = tmp_path / "new", tmp_path / "old"
+    old.mkdir()
+    for folder in (new, old):
+        result = systolith("build", "--board", "icebreaker", "--array", "64x64", "--out", folder)
+        assert result.code == 1
+        assert "the board has 8; the largest that does is about 4x4" in result.err
+    assert old.exists() and not new.exists()

@@ -50,6 +50,19 @@ def test_options(systolith, served, tmp_path):
     assert not link.is_symlink()
 
 
+def test_interrupted_before_it_is_ready(systolith, monkeypatch):
+    """Who waits for the port can tell that there will be none."""
+    from systolith.simulated import board
+
+    def serve(setup, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(board, "serve_board", serve)
+    result = systolith("simboard")
+    assert (result.code, result.out) == (130, "")
+    assert "interrupted" in result.err
+
+
 def test_link_is_there_meanwhile(systolith, monkeypatch, tmp_path):
     from systolith.simulated import board
 

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+from systolith_hw.link import RESET_CYCLES
+
 __all__ = ["IS42S16160G", "SdramChip"]
 
 WORD_BYTES = 2
@@ -16,8 +18,8 @@ COMMAND_MARGIN_NS = 3
 REFRESH_INTERVAL_MIN_CYCLES = 25
 """At low clocks a refresh, with closing a row and opening it again, takes less than half of this."""
 
-OPEN_MIN_CYCLES = 640
-"""An open row stays so through a reset by the host, of 512 cycles at most, and until a refresh is due."""
+OPEN_MIN_CYCLES = 2 * RESET_CYCLES + 128
+"""An open row stays so through a reset by the host, and until a refresh is due and has its turn."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
