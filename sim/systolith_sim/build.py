@@ -49,6 +49,10 @@ TRAINING = "systolith_sim.training"
 """The module whose run, in a process of its own, a model is compiled for."""
 SLOW = "-O0"
 """Optimization of what runs once."""
+FAST_UNIT_BYTES = 200_000
+"""Of what runs in every cycle, files are joined up to this size."""
+SLOW_UNIT_BYTES = 1_000_000
+"""Likewise of what runs once."""
 _FOLLOW_INPUTS = re.compile(r"(vlSelfRef\.__VicoFirstIteration = )1U;")
 RUNTIME = "-O1"
 """Optimization of Verilator's own sources, of which a design without tracing runs almost nothing."""
@@ -118,15 +122,15 @@ def build_library(verilog, folder, *, variant, toolchain, cache, jobs, trained_a
         fast = [str(HARNESS / "exports.cpp"), *sources["classes_fast"], *sources.get("support_fast", [])]
         slow = ["pyverilator.cpp", *sources["classes_slow"], *sources.get("support_slow", [])]
         runtime = _runtime(sources["global"], variant=variant, toolchain=toolchain, cache=cache, jobs=jobs)
-        objects = [f"{Path(source).stem}.o" for source in fast + slow] + sorted(map(str, runtime.glob("*.o")))
+        fast = _joined(fast, scratch, "fast", FAST_UNIT_BYTES)
+        slow = _joined(slow, scratch, "slow", SLOW_UNIT_BYTES)
+        objects = [f"{Path(unit).stem}.o" for unit in fast + slow] + sorted(map(str, runtime.glob("*.o")))
 
         def run(commands):
             run_all(commands, folder=scratch, jobs=jobs, environment=environment)
 
         def compiled(units, *flags):
-            # The longest first, so that none is left over at the end.
-            order = sorted(units, key=lambda source: -(scratch / source).stat().st_size)
-            return [[*_compile_command(toolchain, variant), *flags, source] for source in order]
+            return [[*_compile_command(toolchain, variant), *flags, unit] for unit in units]
 
         def link(path, *flags):
             run([[toolchain.compiler, *LINKER_FLAGS, *flags, "-o", str(path), *objects]])
@@ -153,12 +157,32 @@ def _settle_inputs_once(sources):
         source.write_text(_FOLLOW_INPUTS.sub(r"\1!vlSelfRef.clk;", text), encoding="utf-8")
 
 
+def _joined(sources, folder, name, limit):
+    """Files that include the sources, the small ones together; the longest first, so that none is left over.
+
+    Reading Verilator's headers takes longer than compiling a small file.
+    """
+    sizes = {source: (folder / source).stat().st_size for source in sources}
+    groups = []
+    for source in sorted(sources, key=sizes.get):
+        if groups and sum(map(sizes.get, groups[-1])) + sizes[source] <= limit:
+            groups[-1].append(source)
+        else:
+            groups.append([source])
+    units = []
+    for number, group in enumerate(reversed(groups)):
+        unit = f"{name}_{number}.cpp"
+        (folder / unit).write_text("".join(f'#include "{source}"\n' for source in group), encoding="utf-8")
+        units.append(unit)
+    return units
+
+
 def _runtime(sources, *, variant, toolchain, cache, jobs):
     """The folder of Verilator's own sources, compiled: the same for every design."""
     compile_command = _compile_command(toolchain, variant)
     commands = [[*compile_command, RUNTIME, source] for source in sources]
     shims = [path.read_bytes() for path in sorted((HARNESS / "shims").iterdir())]
-    key = digest(toolchain.identity, *_flags(variant), *sources, *shims)
+    key = digest(toolchain.identity, *compile_command, RUNTIME, *sources, *shims)
 
     def build(folder):
         run_all(

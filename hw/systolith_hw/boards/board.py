@@ -45,6 +45,8 @@ class Board:
         The board's name in openFPGALoader.
     sdram : SdramChip or None
         The device memory beside the FPGA; None: it is on the chip.
+    seed : int
+        Where placing begins: one with which the board's own array reaches its clock.
     queue_bytes, bus_registers
         As for :class:`~systolith_hw.board.BoardTop`: a small part does with less.
     """
@@ -64,6 +66,7 @@ class Board:
     capacity: dict
     loader: str
     sdram: SdramChip | None = None
+    seed: int = 1
     queue_bytes: int = QUEUE_BYTES
     bus_registers: bool = True
 

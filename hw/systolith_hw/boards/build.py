@@ -126,7 +126,7 @@ def build(
     clock_hz=None,
     baud=None,
     seeds=1,
-    first_seed=1,
+    first_seed=None,
     workers=None,
     allow_timing_failure=False,
     progress=None,
@@ -145,7 +145,8 @@ def build(
         Likewise.
     seeds : int
         How often it is placed, each time from another beginning; the best is kept.
-    first_seed : int
+    first_seed : int or None
+        None: the board's.
     workers : int or None
         How many are placed at once; None: one for each core that there is.
     allow_timing_failure : bool
@@ -169,6 +170,7 @@ def build(
     """
     start = time.monotonic()
     tell = progress or (lambda _line: None)
+    first_seed = board.seed if first_seed is None else first_seed
     numbers = range(first_seed, first_seed + seeds)
     flow = FLOWS[board.flow]
     tools = flow.versions()

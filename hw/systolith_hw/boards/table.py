@@ -75,7 +75,14 @@ _85F = {
 }
 
 _BOARDS = [
-    _ulx3s("85F", clock_hz=100_000_000, memory_bytes=128 * KIB, array=_array(128 * KIB, **_8X8), **_85F),
+    _ulx3s(
+        "85F",
+        clock_hz=100_000_000,
+        memory_bytes=128 * KIB,
+        array=_array(128 * KIB, **_8X8),
+        seed=2,
+        **_85F,
+    ),
     _ulx3s(
         "85F",
         clock_hz=62_500_000,

@@ -15,6 +15,9 @@ __all__ = ["boards", "build", "program"]
 BoardName = Annotated[str, typer.Option("--board", metavar="B", help="A board of systolith boards.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of its files; build/B unless given.")]
 
+PLACE_SEED_MAX = 2_000_000_000
+"""About the largest number that nextpnr takes for a seed."""
+
 
 def boards(as_json: Json = False) -> None:
     """The boards that bitstreams are made for."""
@@ -37,6 +40,9 @@ def build(
         int | None, typer.Option(min=1, help="Bits per second of the link; the board's unless given.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=64, help="How often to place; the best is kept.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=PLACE_SEED_MAX, help="First seed; the board's unless given.")
+    ] = None,
     out: Out = None,
     allow_timing_failure: Annotated[
         bool, typer.Option("--allow-timing-failure", help="Make the bitstream even if it is too slow.")
@@ -74,6 +80,7 @@ def build(
                 clock_hz=clock_hz,
                 baud=baud,
                 seeds=seeds,
+                first_seed=seed,
                 allow_timing_failure=allow_timing_failure,
                 progress=progress,
             )

