@@ -4,7 +4,7 @@ from systolith_hw.vendor import ClockError
 
 from .board import Board
 from .build import Build, TimingError, build, emit
-from .fit import largest_array
+from .fit import check_fit, largest_array
 from .flow import FLOWS
 from .table import BOARDS, find_board
 from .tools import FlowError, MissingToolError
@@ -19,6 +19,7 @@ __all__ = [
     "MissingToolError",
     "TimingError",
     "build",
+    "check_fit",
     "emit",
     "find_board",
     "largest_array",

@@ -52,6 +52,7 @@ def simboard(
     if link is not None:
         _check_link(link)
     from systolith.simulated.board import board_setup, serve_board
+    from systolith.synthesis import why_unfit
 
     given = {"memory_bytes": memory and memory * KIB, "baud": baud}
     options = {name: value for name, value in given.items() if value is not None}
@@ -60,6 +61,8 @@ def simboard(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     config = setup.config
+    if board is not None and (reason := why_unfit(board, config)):
+        typer.echo(f"systolith: there can be no bitstream of it, but it can be simulated: {reason}", err=True)
 
     made = contextlib.ExitStack()
     is_ready = False

@@ -1,7 +1,7 @@
 """What uses the synthesis: the boards, their bitstreams, and loading them."""
 
 from .bitstream import build_bitstream, line_baud, made_clock, write_project
-from .boards import board_facts, check_array, check_board
+from .boards import board_facts, check_array, check_board, why_unfit
 from .errors import BuildFailed
 from .program import program_board
 
@@ -14,5 +14,6 @@ __all__ = [
     "line_baud",
     "made_clock",
     "program_board",
+    "why_unfit",
     "write_project",
 ]

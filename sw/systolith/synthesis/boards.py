@@ -2,7 +2,7 @@
 
 from systolith.errors import TargetUnavailable
 
-__all__ = ["board_facts", "check_array", "check_board", "load_boards"]
+__all__ = ["board_facts", "check_array", "check_board", "load_boards", "why_unfit"]
 
 
 def load_boards():
@@ -74,3 +74,24 @@ def check_array(name, array):
         If it is no configuration.
     """
     return load_boards().find_board(name).config(array)
+
+
+def why_unfit(name, config):
+    """What tells without synthesis that an array does not fit a board.
+
+    Parameters
+    ----------
+    name : str
+    config : ArrayConfig
+
+    Returns
+    -------
+    str or None
+        The resource that is short, and the largest array that fits; None if it may fit.
+    """
+    boards = load_boards()
+    try:
+        boards.check_fit(boards.find_board(name), config)
+    except boards.FlowError as error:
+        return str(error)
+    return None

@@ -124,6 +124,15 @@ def test_link_is_made_meanwhile(fails, monkeypatch, tmp_path, kind):
     assert message == f"Invalid value for --link: {link} cannot be made: there is something already"
 
 
+def test_board_that_does_not_fit(systolith, served):
+    pytest.importorskip("amaranth_boards")
+    result = systolith("simboard", "--board", "icebreaker", "--array", "8x8")
+    assert "no bitstream of it, but it can be simulated: array 8x8" in result.err
+    assert "needs 32 DSP, the board has 8; the largest that does is about 4x4" in result.err
+    assert served[0][0].config.rows == 8
+    assert systolith("simboard", "--board", "icebreaker").err == ""
+
+
 def test_board(systolith, served):
     pytest.importorskip("amaranth_boards")
     from systolith_hw.boards import find_board
