@@ -28,7 +28,7 @@ def test_example(script):
     run(script)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_table_of_other_models():
     """The documented table is what the script prints; the last digits of floats are the machine's."""
     printed = run(TABLE)

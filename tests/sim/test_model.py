@@ -16,14 +16,14 @@ SMALL = ArrayConfig(rows=2, columns=2, a_buffer_lines=32, b_buffer_lines=64, acc
 def test_open_simulator(cache):
     """It answers as the configuration says, and works on from the cache without being built again."""
     told = []
-    arguments = {"memory_bytes": 4096, "variant": Variant.DEBUG, "cache": cache, "progress": told.append}
+    arguments = {"memory_bytes": 4096, "cache": cache, "progress": told.append}
     with open_simulator(SMALL, **arguments) as simulator:
         answers = {name: simulator.read_register(REGISTERS[name].offset) for name in identity(SMALL)}
         assert answers == identity(SMALL)
         cycles = simulator.read_register(REGISTERS["cycles"].offset)
         # The counter is read in the first of the two cycles of the transaction.
         assert simulator.cycles - 3 <= cycles <= simulator.cycles
-    assert f"building the debug simulation model of {SMALL}" in told
+    assert f"building the fast simulation model of {SMALL}" in told
     told.clear()
     with open_simulator(SMALL, **arguments):
         assert told == []

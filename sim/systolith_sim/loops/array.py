@@ -47,6 +47,8 @@ def array_source(*, rows, columns, operand_bits):
 
     A step updates the registers in the order in which every one reads the old value of what it depends on.
     All are 32 bits wide whatever they hold: signed arithmetic on narrower ones costs more than it saves.
+    Factors are unsigned, which changes nothing in the low bits of a product: of signed ones Verilator extends
+    the sign first.
 
     Parameters
     ----------
@@ -70,8 +72,8 @@ def array_source(*, rows, columns, operand_bits):
     in_range = ["" if size == diagonals else f" & load_index_in < {size}" for size in (rows, columns)]
     lanes, depth = power_of_two(rows), power_of_two(diagonals)
     declarations = [
-        f"int a_at [{slots}][{lanes}];",
-        f"int product [{depth}][{lanes}], active [{depth}][{lanes}], next [{depth}][{lanes}];",
+        f"int unsigned a_at [{slots}][{lanes}];",
+        f"int unsigned product [{depth}][{lanes}], active [{depth}][{lanes}], next [{depth}][{lanes}];",
         f"int sums [{depth}][{power_of_two(rows + 1)}], last [{lanes}], weights [{depth}];",
         f"int unsigned words [{_words(diagonals, operand_bits)}];",
         f"logic [{waves - 1}:0] swapping;",

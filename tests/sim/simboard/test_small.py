@@ -16,7 +16,7 @@ SETUP = BoardSetup(
 )
 
 
-WIDE = BoardSetup(config=ArrayConfig.parse("2x8-axi128-a16-b128-acc4-e2-ds2"))
+WIDE = BoardSetup(config=ArrayConfig.parse("2x2-axi128-a16-b128-acc4-e1-ds1"))
 
 
 @pytest.fixture(scope="module")

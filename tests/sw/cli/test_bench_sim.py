@@ -14,8 +14,9 @@ def little_work(monkeypatch):
     monkeypatch.setattr(sim, "SHORT_RUNS", 1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bench_sim(systolith):
+    """Every simulation that there is."""
     result = systolith("bench", "sim", "--array", ARRAY, "--repeats", 1, "--json")
     assert result.code == 0
     data = result.json
