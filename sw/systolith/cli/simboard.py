@@ -120,8 +120,8 @@ def _check_link(link):
 def _linked(link, port):
     """Have a link to a port; at the end it goes, unless it is another's by then."""
     try:
-        # What a board that was killed left behind leads nowhere.
-        if link.is_symlink() and not link.exists():
+        # What a board that was killed left behind leads nowhere, or to the port of that name that is ours now.
+        if link.is_symlink() and (not link.exists() or str(link.readlink()) == port):
             link.unlink()
         link.symlink_to(port)
     except FileExistsError:

@@ -15,7 +15,7 @@ from .frames import REQUEST_MAX_BYTES, RESPONSE_MAX_BYTES, Request, ResponseFind
 __all__ = ["Link"]
 
 ATTEMPTS = 16
-"""Times that a request is sent before the link counts as broken."""
+"""Times that a request is sent, and silences in a row, before the link counts as broken."""
 
 SILENCE_SECONDS = 0.1
 """Longest pause of a host, an adapter and a board that are well, beside what the bytes on the line take."""
@@ -54,7 +54,7 @@ class Link:
     queue_bytes : int
         Bytes of requests that the board takes before it has answered the first.
     attempts : int
-        Times that a request is sent at most.
+        Times that a request is sent, and silences in a row, at most.
 
     Members
     -------
@@ -111,7 +111,7 @@ class Link:
         Raises
         ------
         LinkError
-            If one is not answered, or the port fails.
+            If one is not answered, or none for a while, or the port fails.
         BusError
             If there is nothing at an address.
         ProtocolError
@@ -143,6 +143,8 @@ class Link:
             response = self._next_response(flying, heard, self._patience(silences))
             if response is None:
                 silences += 1
+                if silences == self._attempts:
+                    raise self._unanswered(f"the last {self._attempts} requests")
                 self._line.send(PADDING)
                 # Its answer will tell of the others.
                 self._send_again(flying, [next(iter(flying))])
@@ -188,13 +190,16 @@ class Link:
             flight = flying.pop(sequence)
             flight.attempts += 1
             if flight.attempts > self._attempts:
-                raise LinkError(
-                    f"the board at {self._line.name} did not answer a request that was sent "
-                    f"{self._attempts} times; the device can be reset, or closed and opened again"
-                )
+                raise self._unanswered(f"a request that was sent {self._attempts} times")
             flying[sequence] = flight
             self._line.send(flight.request.pack(sequence))
             self.repeated += 1
+
+    def _unanswered(self, what):
+        return LinkError(
+            f"the board at {self._line.name} did not answer {what}; "
+            "the device can be reset, or closed and opened again"
+        )
 
     def _next_response(self, flying, heard, patience):
         """The next answer; None if there is none for so many seconds, counted from when the last was heard.

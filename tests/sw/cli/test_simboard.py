@@ -80,6 +80,23 @@ def test_link_is_there_meanwhile(systolith, monkeypatch, tmp_path):
     assert not link.is_symlink()
 
 
+def test_link_of_a_killed_board_leads_here(systolith, monkeypatch, tmp_path):
+    """The system gives the number of its port again."""
+    from systolith.simulated import board
+
+    link, port = tmp_path / "board", tmp_path / "port"
+    link.symlink_to(port)
+
+    def serve(setup, *, ready, **options):
+        port.touch()
+        ready(str(port))
+        assert link.samefile(port)
+
+    monkeypatch.setattr(board, "serve_board", serve)
+    assert systolith("simboard", "--link", link).code == 0
+    assert not link.is_symlink()
+
+
 @pytest.mark.parametrize("kind", ["file", "link"])
 def test_link_is_another_s(systolith, monkeypatch, tmp_path, kind):
     """What someone puts in its place while it is there is left alone."""

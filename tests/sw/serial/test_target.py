@@ -277,11 +277,9 @@ def test_board_that_stops(start_board, monkeypatch):
         weight = PackedWeight(b, device=device)
         board.process.send_signal(signal.SIGSTOP)
         begin = time.monotonic()
-        with pytest.raises(
-            LinkError, match=r"did not answer a request that was sent 16 times|takes no bytes"
-        ):
+        with pytest.raises(LinkError, match=r"did not answer the last 16 requests|takes no bytes"):
             matmul(a, weight)
-        assert time.monotonic() - begin < 60
+        assert time.monotonic() - begin < 30
         board.process.send_signal(signal.SIGCONT)
         device.reset()
         np.testing.assert_array_equal(matmul(a, weight), gemm(a, b))
