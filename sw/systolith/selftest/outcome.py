@@ -74,6 +74,6 @@ def failed(detail, **figures):
     return Outcome(status=Status.FAIL, detail=detail, figures=figures)
 
 
-def not_applicable(reason):
+def not_applicable(reason, **figures):
     """The outcome of a check that means nothing on this target."""
-    return Outcome(status=Status.NOT_APPLICABLE, detail=reason)
+    return Outcome(status=Status.NOT_APPLICABLE, detail=reason, figures=figures)

@@ -58,7 +58,7 @@ class Row(NamedTuple):
 def selftest(device, *, effort, progress=None):
     """Check a device that has nothing to do, from its registers to whole products.
 
-    Device memory is as before afterwards, and no more of it is allocated.
+    What is allocated in device memory is as before afterwards, and nothing more of it is.
 
     Parameters
     ----------

@@ -44,6 +44,20 @@ class Board(FakeTransport):
         return super().read(address, nbytes)
 
 
+class SlowLine(Board):
+    """The count of cycles takes milliseconds; ``waits`` are those of its first readings, in seconds."""
+
+    waits = iter(())
+
+    def read_register(self, offset):
+        if NAMES[offset] == "cycles":
+            time.sleep(next(self.waits, 0.002))
+            value = super().read_register(offset)
+            time.sleep(0.002)
+            return value
+        return super().read_register(offset)
+
+
 class Magic(Board):
     """A bit of an identity register is sometimes read wrong."""
 

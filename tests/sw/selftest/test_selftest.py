@@ -8,6 +8,7 @@ from sw.selftest import board
 from sw.selftest.board import CLOCK_HZ, CONFIG, MEMORY_BYTES, open_board
 from systolith import ArrayConfig
 from systolith.selftest import CHECKS, Effort, Status, selftest
+from systolith.selftest.clock import check_clock
 from systolith.selftest.patterns import background, bits_of, walking_bits
 
 EFFORT = Effort(memory_seconds=60.0, measure_seconds=0.02, large=False, seed=1)
@@ -39,6 +40,17 @@ def test_board_passes():
     assert (device.free_bytes, len(device.trace)) == (free, 0)
     kept = slice(mine.address, mine.address + mine.size)
     np.testing.assert_array_equal(device.transport.store[kept], before[kept])
+
+
+@pytest.mark.parametrize(("real_hz", "status"), [(CLOCK_HZ, Status.PASS), (0.96 * CLOCK_HZ, Status.FAIL)])
+def test_clock_over_a_slow_line(real_hz, status):
+    """A first reading that had to be repeated changes nothing, nor does a delay hide a wrong clock."""
+    device = open_board(board.SlowLine)
+    device.transport.real_hz = real_hz
+    device.transport.waits = iter([0.12])
+    outcome = check_clock(device, EFFORT)
+    assert outcome.status is status
+    assert outcome.figures["measured_hz"] == pytest.approx(real_hz, rel=0.01)
 
 
 @pytest.mark.parametrize("rows", [2, 4])

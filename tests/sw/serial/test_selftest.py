@@ -13,9 +13,10 @@ def test_board_passes(device):
     free = device.free_bytes
     outcomes = {row.name: row.outcome for row in selftest(device, effort=EFFORT)}
     assert list(outcomes) == list(CHECKS)
-    assert {outcome.status for outcome in outcomes.values()} == {Status.PASS}
-    assert outcomes["link"].figures["retries"] == 0
     # Behind a pseudo-terminal: its clock is nobody's.
+    assert {name for name, outcome in outcomes.items() if outcome.status is not Status.PASS} == {"clock"}
+    assert outcomes["clock"].status is Status.NOT_APPLICABLE
+    assert outcomes["link"].figures["retries"] == 0
     assert outcomes["clock"].figures["clock_hz"] is None
     assert outcomes["clock"].figures["measured_hz"] > 0
     assert device.free_bytes == free
