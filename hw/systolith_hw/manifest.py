@@ -1,11 +1,11 @@
-"""What a bitstream is, told beside it, and how to see that a device is that one."""
+"""What a bitstream is, told beside it, and how to see that a board runs that one."""
 
 import dataclasses
 import json
+import typing
 
 from .config import ArrayConfig
 from .link import LINK_MAGIC, LINK_VERSION
-from .registers import identity
 
 __all__ = ["MANIFEST_NAME", "Manifest"]
 
@@ -59,6 +59,7 @@ class Manifest:
         """
         try:
             manifest = cls(**json.loads(text))
+            manifest._check_types()
             config = ArrayConfig.parse(manifest.array)
         except (TypeError, ValueError) as error:
             raise ValueError(f"this is no manifest of a bitstream: {error}") from None
@@ -72,12 +73,17 @@ class Manifest:
     def __str__(self):
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
-    def device_registers(self):
-        """What a device with this bitstream answers, by the name of the accelerator's register."""
-        return identity(ArrayConfig.parse(self.array))
+    def _check_types(self):
+        for field in dataclasses.fields(self):
+            kind = typing.get_origin(field.type) or field.type
+            if not isinstance(getattr(self, field.name), (int, float) if kind is float else kind):
+                raise TypeError(f"{field.name} must be {kind.__name__}")
 
     def board_registers(self):
-        """What a device with this bitstream answers, by the name of the board's register."""
+        """What a board with this bitstream answers, by the name of its own register.
+
+        The accelerator's registers follow from :attr:`array`.
+        """
         return {
             "id": LINK_MAGIC,
             "version": LINK_VERSION,
@@ -85,30 +91,3 @@ class Manifest:
             "clock_hz": self.clock_hz,
             "baud": self.baud,
         }
-
-    def differences(self, *, device, board):
-        """Where a device's registers are not this bitstream's.
-
-        Parameters
-        ----------
-        device, board : dict of str to int
-            What the registers hold that :meth:`device_registers` and :meth:`board_registers` name.
-
-        Returns
-        -------
-        list of str
-            Empty if it is this bitstream that runs there.
-        """
-        pairs = [
-            (space, name, value, got[name])
-            for space, wanted, got in (
-                ("device", self.device_registers(), device),
-                ("board", self.board_registers(), board),
-            )
-            for name, value in wanted.items()
-        ]
-        return [
-            f"{space} register {name} is {got:#x}, not {value:#x}"
-            for space, name, value, got in pairs
-            if got != value
-        ]

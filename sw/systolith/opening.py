@@ -81,6 +81,8 @@ def open_device(target="golden", config=None, **options):
 
         For ``"serial:PORT[,BAUD]"``, 1000000 baud unless given:
 
+        - ``manifest`` (path): of the bitstream that the board must run, the file or its folder. Any bitstream
+          unless given.
         - ``ring_slots`` (int): as above.
         - ``max_cycles`` (int): as above.
 
@@ -97,8 +99,12 @@ def open_device(target="golden", config=None, **options):
     TypeError
         If ``config`` is not an :class:`ArrayConfig`, ``memory`` no such array, or the target does not take an
         option.
+    ConfigurationMismatch
+        If what is at the port is of another configuration, or runs another bitstream.
+    OSError
+        If the manifest cannot be read.
     ValueError
-        If an option is out of range.
+        If an option is out of range, or the manifest is none.
     """
     if config is not None and not isinstance(config, ArrayConfig):
         raise TypeError(f"config must be an ArrayConfig, not {config!r}")

@@ -155,8 +155,8 @@ def device_facts(devices, trace):
     }
 
 
-def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=None, seed=0):
-    """The device of ``--target``, ``--array``, ``--devices`` and the memory options.
+def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=None, seed=0, manifest=None):
+    """The device of ``--target``, ``--array``, ``--devices``, ``--manifest`` and the memory options.
 
     Parameters
     ----------
@@ -168,6 +168,7 @@ def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=N
     memory_stall : float or None
     seed : int
         Of the stalls.
+    manifest : Path or None
 
     Returns
     -------
@@ -183,9 +184,24 @@ def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=N
         options["timing"] = memory_timing(
             latency_cycles=memory_latency, stall_probability=memory_stall or 0.0, seed=seed
         )
+    if manifest is not None:
+        return _open_bitstream(target, config, manifest)
     if devices > 1:
         try:
             return open_pool(target, config, workers=devices, **options)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--devices") from None
     return open_device(target, config, **options)
+
+
+def _open_bitstream(target, config, manifest):
+    """A board that must run the bitstream of a manifest."""
+    try:
+        return open_device(target, config, manifest=manifest)
+    except OSError as error:
+        reason = f"{error.filename} cannot be read: {error.strerror}"
+    except TypeError:
+        reason = f"the target {target} runs no bitstream"
+    except ValueError as error:
+        reason = str(error)
+    raise typer.BadParameter(reason, param_hint="--manifest")

@@ -1,5 +1,6 @@
 """``systolith selftest``: does a device work, and if not, where does it begin to be wrong."""
 
+from pathlib import Path
 from typing import Annotated
 
 import rich.text
@@ -20,6 +21,10 @@ STYLES = {Status.PASS: "green", Status.FAIL: "bold red", Status.NOT_APPLICABLE: 
 def selftest_command(
     target: Target = "rtl",
     array: TargetArray = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Of the bitstream that the board must run: the file, or its folder. Else any."),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less of everything: a few seconds.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Of the operands.")] = 0,
     as_json: Json = False,
@@ -27,7 +32,7 @@ def selftest_command(
     """Check a device: registers, link, clock, memory, every processing element, growing GEMMs, bandwidth."""
     effort = Effort.quick(seed) if quick else Effort.full(seed)
     try:
-        device = open_target(target, array)
+        device = open_target(target, array, manifest=manifest)
     except ConfigurationMismatch as error:
         first, *others = CHECKS
         rows = [Row(first, failed(str(error)), 0.0)]

@@ -12,7 +12,7 @@ def boards(monkeypatch):
     """Have the command open a board of some kind, whatever it is asked for."""
 
     def install(kind):
-        monkeypatch.setattr(command, "open_target", lambda target, array: board.open_board(kind))
+        monkeypatch.setattr(command, "open_target", lambda *_, **__: board.open_board(kind))
 
     return install
 
@@ -47,8 +47,24 @@ def test_failure(systolith, boards):
     assert failure["figures"]["row"] == 2
 
 
+@pytest.mark.parametrize(
+    ("target", "text", "message"),
+    [
+        ("rtl", "{}", "the target rtl runs no bitstream"),
+        ("serial:/dev/ttyNONE", "{}", "{file}: this is no manifest of a bitstream: "),
+        ("serial:/dev/ttyNONE", None, "{file} cannot be read: No such file or directory"),
+    ],
+)
+def test_manifest_wrong(fails, tmp_path, target, text, message):
+    file = tmp_path / "manifest.json"
+    if text is not None:
+        file.write_text(text)
+    told = fails("selftest", "--target", target, "--manifest", tmp_path)
+    assert told.startswith("Invalid value for --manifest: " + message.format(file=file))
+
+
 def test_another_device(systolith, monkeypatch):
-    def refuse(target, array):
+    def refuse(target, array, *, manifest):
         raise ConfigurationMismatch({"id": (0x54535953, 0)})
 
     monkeypatch.setattr(command, "open_target", refuse)
@@ -64,7 +80,7 @@ def test_wrong(fails, monkeypatch):
     assert fails("selftest", "--target", "gold").startswith("target must be one of golden, ")
     assert "array must look like" in fails("selftest", "--array", "4by4")
 
-    def refuse(target, array):
+    def refuse(target, array, *, manifest):
         raise DeviceError("nothing answers at /dev/ttyUSB0")
 
     monkeypatch.setattr(command, "open_target", refuse)

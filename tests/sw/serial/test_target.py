@@ -33,6 +33,7 @@ from systolith.report import total
 from systolith.serial import link
 from systolith.serial.frames import Request
 from systolith_hw.link import Space
+from systolith_hw.manifest import MANIFEST_NAME, Manifest
 from systolith_hw.registers import REGISTERS
 from typer.testing import CliRunner
 
@@ -53,6 +54,48 @@ def test_open(board):
         assert device.target == board.target
         assert device.transport.facts.clock_hz == 4_000_000
         assert repr(device).startswith(f"<{board.target} device {ARRAY}")
+
+
+def test_manifest(board, tmp_path):
+    """The bitstream that a board must run, by its own registers and the accelerator's."""
+
+    def write(**changes):
+        manifest = Manifest(
+            **{
+                "board": "a board",
+                "array": ARRAY,
+                "config_hash": CONFIG.content_hash,
+                "memory_bytes": 1 << 16,
+                "clock_hz": 4_000_000,
+                "baud": 1_000_000,
+                "bitstream": "a.bit",
+                "sha256": "0" * 64,
+                "seed": 1,
+                "fmax_mhz": 5.0,
+                "tools": {},
+            }
+            | changes
+        )
+        (tmp_path / MANIFEST_NAME).write_text(str(manifest))
+
+    write()
+    for path in (tmp_path, tmp_path / MANIFEST_NAME):
+        with open_device(board.target, manifest=path) as device:
+            assert device.config == CONFIG
+    with pytest.raises(ValueError, match=f"^the manifest tells of array {ARRAY}, not 16x16-"):
+        open_device(board.target, ArrayConfig(), manifest=tmp_path)
+    write(clock_hz=25_000_000, memory_bytes=1 << 15)
+    with pytest.raises(
+        ConfigurationMismatch,
+        match=r"memory_bytes must be 32768, the device reports 65536; clock_hz must be 25000000, the device",
+    ):
+        open_device(board.target, manifest=tmp_path)
+    other = ArrayConfig.parse(f"{ARRAY.replace('2x8', '4x8')}")
+    write(array=str(other), config_hash=other.content_hash)
+    with pytest.raises(ConfigurationMismatch, match="rows must be 4, the device reports 2"):
+        open_device(board.target, manifest=tmp_path)
+    # Nothing of that keeps the port.
+    open_device(board.target, CONFIG, manifest=None).close()
 
 
 def test_memory(device):
