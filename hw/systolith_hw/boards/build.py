@@ -18,7 +18,7 @@ from .flow import FLOWS, NETLIST, PLACED, REPORT
 from .pictures import FLOORPLAN, RESOURCES, draw_pictures
 from .report import Report, read_report
 from .scratch import scratch_folder
-from .tools import FlowError, ToolFailedError
+from .tools import FlowError, ToolFailedError, kill_tools
 
 __all__ = ["Build", "TimingError", "build", "emit"]
 
@@ -26,6 +26,8 @@ TOP = "top"
 
 FAILED = "failed.log"
 """What a tool said that refused its input."""
+
+POLL_SECONDS = 0.1
 
 KEPT = {
     NETLIST: NETLIST,
@@ -65,7 +67,9 @@ class Build:
     seed : int
         The best of those that were placed.
     seeds : dict of int to float or None
-        Every seed, and the slowest clock's Fmax in MHz; None where no place was found.
+        Every seed, and the slowest clock's Fmax in MHz; None where placing or routing failed.
+    failures : dict of int to str
+        Why it did.
     report : Report
     seconds : float
         Of everything.
@@ -80,6 +84,7 @@ class Build:
     clock_hz: int
     seed: int
     seeds: dict[int, float | None]
+    failures: dict[int, str]
     report: Report
     seconds: float
     manifest: Manifest | None
@@ -101,8 +106,9 @@ def emit(board, config, folder, *, clock_hz, baud=None):
 
     Returns
     -------
-    int
-        The clock that the board runs at.
+    clock_hz : int
+        That the board runs at.
+    files : list of str
 
     Raises
     ------
@@ -115,7 +121,7 @@ def emit(board, config, folder, *, clock_hz, baud=None):
     for name, contents in plan.files.items():
         text = contents if isinstance(contents, str) else contents.decode()
         (folder / name).write_text(text, encoding="utf-8")
-    return design.clock_hz
+    return design.clock_hz, list(plan.files)
 
 
 def build(
@@ -180,12 +186,12 @@ def build(
         (folder / stale).unlink(missing_ok=True)
     with scratch_folder(folder) as work:
         tell(f"emitting the design of {board.name}, array {config}")
-        made_hz = emit(board, config, work, clock_hz=clock_hz or board.clock_hz, baud=baud)
+        made_hz, _ = emit(board, config, work, clock_hz=clock_hz or board.clock_hz, baud=baud)
         tell("synthesizing")
         with _log_kept(folder):
             flow.synthesize(work, board=board)
             check_netlist(board, config, flow, work / NETLIST)
-            reports = _place_all(
+            reports, failures = _place_all(
                 board,
                 config,
                 work,
@@ -204,6 +210,7 @@ def build(
                 number: min(reports[number].fmax_mhz.values()) if number in reports else None
                 for number in numbers
             },
+            failures=failures,
             report=reports[seed],
             seconds=time.monotonic() - start,
             manifest=None,
@@ -215,12 +222,13 @@ def build(
         manifest = None
         if not is_too_slow:
             tell("packing the bitstream")
-            manifest = _pack(board, best, work, baud=baud or board.baud, tools=tools)
+            with _log_kept(folder):
+                manifest = _pack(board, best, work, baud=baud or board.baud, tools=tools)
     draw_pictures(
         folder / PLACED,
         folder,
         table={name: (used, best.report.available[name]) for name, used in best.report.used.items()},
-        kinds=flow.resources,
+        resources=flow.resources,
         title=f"{board.name}, array {config.rows}×{config.columns}",
     )
     if is_too_slow:
@@ -239,7 +247,13 @@ def _log_kept(folder):
 
 
 def _place_all(board, config, work, *, clock_hz, seeds, workers, tell):
-    """Place every seed; reports by seed, of those for which there is a place."""
+    """Place every seed; reports by seed, and why there is none of the others.
+
+    Raises
+    ------
+    ToolFailedError
+        If there is none at all.
+    """
     flow = FLOWS[board.flow]
 
     def place(seed):
@@ -254,11 +268,20 @@ def _place_all(board, config, work, *, clock_hz, seeds, workers, tell):
     workers = min(workers or len(os.sched_getaffinity(0)), len(seeds))
     tell(f"placing and routing {len(seeds)} time{'s' if len(seeds) > 1 else ''}, {workers} at once")
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        results = dict(zip(seeds, pool.map(place, seeds), strict=True))
-    reports = {seed: result for seed, result in results.items() if not isinstance(result, ToolFailedError)}
-    if not reports:
-        raise results[seeds[0]]
-    return reports
+        futures = [pool.submit(place, seed) for seed in seeds]
+        try:
+            results = {seed: future.result() for seed, future in zip(seeds, futures, strict=True)}
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not all(future.done() for future in futures):
+                kill_tools(work)
+                time.sleep(POLL_SECONDS)
+            raise
+    failures = {seed: result for seed, result in results.items() if isinstance(result, ToolFailedError)}
+    if len(failures) == len(seeds):
+        raise failures[seeds[0]]
+    reports = {seed: result for seed, result in results.items() if seed not in failures}
+    return reports, {seed: str(error) for seed, error in failures.items()}
 
 
 def _pack(board, build, work, *, baud, tools):

@@ -4,6 +4,7 @@ import collections
 import json
 import re
 
+from .report import sum_utilization
 from .tools import FlowError
 
 __all__ = ["check_fit", "check_netlist", "check_used", "largest_array", "needs"]
@@ -129,9 +130,8 @@ def check_used(board, config, flow, log):
     FlowError
         If a resource is short.
     """
-    used = {match[1]: (int(match[2]), int(match[3])) for match in _UTILIZATION.finditer(log)}
-    for name, key in flow.resources.items():
-        need, available = used.get(key, (0, 0))
+    counted = {match[1]: (int(match[2]), int(match[3])) for match in _UTILIZATION.finditer(log)}
+    for name, (need, available) in sum_utilization(counted, flow.resources).items():
         if need > available:
             raise _unfit(board, config, name, need)
 

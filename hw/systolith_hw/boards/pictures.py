@@ -10,7 +10,7 @@ FLOORPLAN = "floorplan.png"
 RESOURCES = "resources.png"
 
 
-def draw_pictures(placed, folder, *, table, kinds, title=""):
+def draw_pictures(placed, folder, *, table, resources, title=""):
     """Draw where everything is, and what is used.
 
     Parameters
@@ -21,8 +21,8 @@ def draw_pictures(placed, folder, *, table, kinds, title=""):
         Where :data:`FLOORPLAN` and :data:`RESOURCES` go.
     table : dict of str to (int, int)
         By resource, how many are used and available.
-    kinds : dict of str to str
-        By resource, nextpnr's type of its cells.
+    resources : dict of str to dict of str to int
+        As of a :class:`.flow.Flow`.
     title : str
         Such as ``"ulx3s-85f, 8×8"``.
 
@@ -33,4 +33,4 @@ def draw_pictures(placed, folder, *, table, kinds, title=""):
     """
     placement = read_placement(placed)
     draw_floorplan(placement, folder / FLOORPLAN, title=title)
-    draw_resources(table, folder / RESOURCES, shares=placement.shares(kinds), title=title)
+    draw_resources(table, folder / RESOURCES, shares=placement.shares(resources), title=title)

@@ -78,22 +78,25 @@ class Placement:
     rows: int
     y_upwards: bool
 
-    def shares(self, kinds):
-        """Cells by resource and group.
+    def shares(self, resources):
+        """What each group takes of each resource.
 
         Parameters
         ----------
-        kinds : dict of str to str
-            Each resource, and the type of its cells.
+        resources : dict of str to dict of str to int
+            As of a :class:`.flow.Flow`.
 
         Returns
         -------
         dict of str to dict of str to int
         """
-        return {
-            name: dict(collections.Counter(cell.group for cell in self.cells if _is_kind(cell, wanted)))
-            for name, wanted in kinds.items()
-        }
+        shares = {name: collections.Counter() for name in resources}
+        for name, taken in resources.items():
+            for cell in self.cells:
+                for element, number in taken.items():
+                    if _is_kind(cell, element):
+                        shares[name][cell.group] += number
+        return {name: dict(groups) for name, groups in shares.items()}
 
 
 def read_placement(file):

@@ -6,7 +6,7 @@ import json
 from .components import component_of
 from .tools import FlowError
 
-__all__ = ["Path", "Report", "Step", "read_report"]
+__all__ = ["Path", "Report", "Step", "read_report", "sum_utilization"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ def read_report(file, *, resources):
     Parameters
     ----------
     file : Path
-    resources : dict of str to str
+    resources : dict of str to dict of str to int
         As of a :class:`.flow.Flow`.
 
     Raises
@@ -96,11 +96,11 @@ def read_report(file, *, resources):
     clocks = data["fmax"]
     if not clocks:
         raise FlowError("nextpnr's report tells of no clock")
+    counted = {element: (facts["used"], facts["available"]) for element, facts in data["utilization"].items()}
+    utilization = sum_utilization(counted, resources)
     report = Report(
-        used={name: data["utilization"].get(key, {}).get("used", 0) for name, key in resources.items()},
-        available={
-            name: data["utilization"].get(key, {}).get("available", 0) for name, key in resources.items()
-        },
+        used={name: used for name, (used, _) in utilization.items()},
+        available={name: available for name, (_, available) in utilization.items()},
         fmax_mhz={clock: facts["achieved"] for clock, facts in clocks.items()},
         constraint_mhz={clock: facts["constraint"] for clock, facts in clocks.items()},
         critical=None,
@@ -109,6 +109,29 @@ def read_report(file, *, resources):
         if path["from"] == path["to"] and path["from"].split(" ", 1)[-1] == report.slowest:
             return dataclasses.replace(report, critical=_path(path["path"]))
     return report
+
+
+def sum_utilization(counted, resources):
+    """What is used, and what there is, of each resource.
+
+    Parameters
+    ----------
+    counted : dict of str to (int, int)
+        The same of nextpnr's elements.
+    resources : dict of str to dict of str to int
+        As of a :class:`.flow.Flow`.
+
+    Returns
+    -------
+    dict of str to (int, int)
+    """
+    return {
+        name: (
+            sum(number * counted.get(element, (0, 0))[0] for element, number in taken.items()),
+            counted.get(next(iter(taken)), (0, 0))[1],
+        )
+        for name, taken in resources.items()
+    }
 
 
 def _path(hops):

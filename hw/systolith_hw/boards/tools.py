@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["FlowError", "MissingToolError", "Tool", "ToolFailedError"]
+__all__ = ["FlowError", "MissingToolError", "Tool", "ToolFailedError", "kill_tools"]
 
 _BECOME = """
 import ctypes, os, signal, sys
@@ -17,6 +17,10 @@ ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 """Becomes the program that is named, to be killed when its parent dies; the tools start none of their own."""
+
+
+_running: dict[subprocess.Popen, Path] = {}
+"""Every process that runs now, and its folder."""
 
 
 class FlowError(Exception):
@@ -108,20 +112,40 @@ class Tool:
         """
         command = [sys.executable, "-c", _BECOME, self.find(), *arguments]
         with (folder / log).open("wb") as said:
-            code = subprocess.run(
-                command,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                check=False,
-            ).returncode
+            process = subprocess.Popen(
+                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+            )
+            _running[process] = folder
+            try:
+                code = process.wait()
+            finally:
+                process.kill()
+                process.wait()
+                del _running[process]
         text = (folder / log).read_text(encoding="utf-8", errors="replace")
         if code != 0:
-            errors = [line for line in text.splitlines() if "ERROR" in line]
-            told = errors[-1] if errors else f"crashed, exit code {code}"
-            raise ToolFailedError(f"{self.program}: {told.removeprefix('ERROR: ')}", text)
+            raise ToolFailedError(f"{self.program}: {_reason(code, text.splitlines())}", text)
         return text
 
     def _missing(self):
         return MissingToolError(f"{self.distribution} is not installed: pip install 'systolith[fpga]'")
+
+
+def kill_tools(folder):
+    """Kill what runs in a folder: a thread that waits for it cannot be interrupted.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    for process, place in list(_running.items()):
+        if place == folder:
+            process.kill()
+
+
+def _reason(code, lines):
+    """Why a tool ended with an error: its last, or the last that it said."""
+    errors = [line for line in lines if "ERROR" in line]
+    if errors:
+        return errors[-1].removeprefix("ERROR: ")
+    return ": ".join([f"crashed, exit code {code}", *[line for line in lines if line.strip()][-1:]])

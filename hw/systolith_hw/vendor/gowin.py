@@ -162,6 +162,7 @@ def _vendor(name, device, vco_hz):
         name=name,
         lowering=Lowering(array=GowinArray),
         multipliers_per_product=2,
+        cells_per_lut=1.2,
         pll=functools.partial(gowin_pll, device=device, vco_hz=vco_hz),
     )
 

@@ -68,7 +68,7 @@ class Vendor:
     multipliers_per_product : int
         Those of a product of up to 18 by 18 bits; 0: it is made of lookup tables.
     cells_per_lut : float
-        Logic cells for each lookup table, about: more than one where a flip-flop alone takes a cell.
+        Logic cells for each lookup table of an ECP5, about.
     """
 
     name: str

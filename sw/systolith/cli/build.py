@@ -84,6 +84,8 @@ def build(
                 allow_timing_failure=allow_timing_failure,
                 progress=progress,
             )
+    for failed, reason in data.get("failures", {}).items():
+        typer.echo(f"systolith: seed {failed} was left out: {reason}", err=True)
     if data["error"]:
         typer.echo(f"systolith: {data['error']}", err=True)
     elif not data.get("timing_met", True):
@@ -121,8 +123,8 @@ def _wrong(option):
 @contextlib.contextmanager
 def _made(folder):
     """A folder that can be written; one that is new is gone again if it stays empty."""
-    was_there = folder.exists()
     try:
+        was_there = folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
@@ -171,6 +173,11 @@ def _render_build(data):
                 f"  {step['component'] or '–'}: logic {step['logic_ns']:.2f} ns, "
                 f"routing {step['routing_ns']:.2f} ns"
             )
+    if len(data["seeds"]) > 1:
+        reached = [
+            f"{seed}: {'–' if mhz is None else f'{mhz:.2f} MHz'}" for seed, mhz in data["seeds"].items()
+        ]
+        results.print(f"seeds {', '.join(reached)}")
     results.print(
         f"{data['gmacs_per_s']:.2f} GMAC/s at {data['clock_mhz']:g} MHz, "
         f"{data['luts_per_element']:.0f} LUT per element; seed {data['seed']}, {data['seconds']:.0f} s"

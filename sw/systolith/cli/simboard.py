@@ -108,19 +108,22 @@ def simboard(
 
 def _check_link(link):
     """Refuse, before anything takes long, a link that cannot be made."""
-    if not link.parent.is_dir():
-        raise _no_link(link, "its folder does not exist")
-    if not os.access(link.parent, os.W_OK | os.X_OK):
-        raise _no_link(link, "its folder cannot be written")
-    if link.exists():
-        raise _no_link(link, "there is something already")
+    try:
+        if not link.parent.is_dir():
+            raise _no_link(link, "its folder does not exist")
+        if not os.access(link.parent, os.W_OK | os.X_OK):
+            raise _no_link(link, "its folder cannot be written")
+        if link.exists():
+            raise _no_link(link, "there is something already")
+    except OSError as error:
+        raise _no_link(link, error.strerror) from None
 
 
 @contextlib.contextmanager
 def _linked(link, port):
     """Have a link to a port; at the end it goes, unless it is another's by then."""
     try:
-        # What a board that was killed left behind leads nowhere, or to the port of that name that is ours now.
+        # What a board that was killed left behind leads nowhere, or to our port, whose name was its own's.
         if link.is_symlink() and (not link.exists() or str(link.readlink()) == port):
             link.unlink()
         link.symlink_to(port)

@@ -125,17 +125,26 @@ def write_project(name, config, folder, *, clock_hz, baud):
     Returns
     -------
     dict
+
+    Raises
+    ------
+    TargetUnavailable
+        If a tool is missing.
+    BuildFailed
+        If the design does not fit.
     """
     boards = load_boards()
+    board = boards.find_board(name)
     with translated_errors():
-        made_hz = boards.emit(boards.find_board(name), config, folder, clock_hz=clock_hz, baud=baud)
+        boards.check_fit(board, config)
+        made_hz, files = boards.emit(board, config, folder, clock_hz=clock_hz, baud=baud)
     return {
         "board": name,
         "array": str(config),
         "clock_mhz": made_hz / 1e6,
         "baud": baud,
         "folder": str(folder),
-        "files": sorted(path.name for path in folder.iterdir()),
+        "files": sorted(files),
         "bitstream": None,
         "error": None,
     }
@@ -165,6 +174,7 @@ def _facts(board, made):
         "gmacs_per_s_per_dsp": gmacs / used["DSP"] if used["DSP"] else None,
         "seed": made.seed,
         "seeds": {str(seed): mhz for seed, mhz in made.seeds.items()},
+        "failures": {str(seed): reason for seed, reason in made.failures.items()},
         "seconds": round(made.seconds, 1),
         "folder": str(made.folder),
         "bitstream": None if manifest is None else str(made.folder / manifest.bitstream),

@@ -2,9 +2,12 @@
 
 import dataclasses
 import hashlib
+import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -112,12 +115,46 @@ def test_build_seed_without_place(pretended, tmp_path, monkeypatch):
     refused = {1, 3}
     made = run(tmp_path, seeds=3, workers=1)
     assert (made.seed, made.seeds) == (2, {1: None, 2: FMAX[2], 3: None})
+    assert made.failures == dict.fromkeys((1, 3), "nextpnr: Unable to find legal placement")
     refused = {1, 2, 3}
     with pytest.raises(ToolFailedError, match=r"^nextpnr: Unable to find legal placement$"):
         run(tmp_path, seeds=3, workers=1)
     # Nothing of the one before is left to be taken for this one.
     assert [path.name for path in tmp_path.iterdir()] == ["failed.log"]
     assert (tmp_path / "failed.log").read_text() == "log of 1"
+
+
+def test_build_packer_fails(pretended, tmp_path, monkeypatch):
+    def refuse(folder, **_):
+        raise ToolFailedError("gowin_pack: no", "all that it said")
+
+    monkeypatch.setattr(pretended, "pack", refuse)
+    with pytest.raises(ToolFailedError, match=r"^gowin_pack: no$"):
+        run(tmp_path, first_seed=2)
+    assert (tmp_path / "failed.log").read_text() == "all that it said"
+    assert not list(tmp_path.glob("*.bit"))
+
+
+def test_build_interrupted(pretended, tmp_path, monkeypatch):
+    """Ctrl-C, or a signal to this process alone, ends the tools that run, and none is started any more."""
+    started = []
+
+    def place(folder, *, seed, **_):
+        started.append(seed)
+        Tool(program="sh", distribution="amaranth").run("-c", "exec sleep 1000", folder=folder, log=f"{seed}")
+
+    def interrupt():
+        wait_until(lambda: len(started) == 2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(pretended, "place", place)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, seeds=3, workers=2)
+    thread.join()
+    assert sorted(started) == [1, 2]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_tool(tmp_path):
@@ -135,6 +172,8 @@ def test_tool_fails(tmp_path):
     assert (tmp_path / "log").read_text() == "ERROR: no such cell\n"
     with pytest.raises(ToolFailedError, match=r"^sh: crashed, exit code 3$"):
         tool.run("-c", "exit 3", folder=tmp_path, log="log")
+    with pytest.raises(ToolFailedError, match=r"^sh: crashed, exit code 1: KeyError: 'R12C3'$"):
+        tool.run("-c", "echo Traceback; echo \"KeyError: 'R12C3'\"; echo; exit 1", folder=tmp_path, log="log")
 
 
 def test_tool_ends_with_its_parent(tmp_path):
@@ -165,7 +204,9 @@ def wait_until(condition):
 def test_emit_arty(tmp_path):
     """A project for the vendor's own tool: the design, its pins and clock, and a script."""
     board = find_board("arty-a7")
-    assert emit(board, board.config("2x2"), tmp_path, clock_hz=board.clock_hz) == 100_000_000
+    clock_hz, files = emit(board, board.config("2x2"), tmp_path, clock_hz=board.clock_hz)
+    assert clock_hz == 100_000_000
+    assert set(files) == {path.name for path in tmp_path.iterdir()}
     design = (tmp_path / "top.v").read_text()
     assert "PLLE2_BASE" in design and "BUFG" in design
     assert "MULT18X18D" not in design and "SB_MAC16" not in design

@@ -10,6 +10,7 @@ from systolith_hw.boards import floorplan
 from systolith_hw.boards.chart import draw_resources
 from systolith_hw.boards.colours import GROUP_COLOURS
 from systolith_hw.boards.components import GROUPS, LINK, OTHER
+from systolith_hw.boards.flow import FLOWS
 from systolith_hw.boards.pictures import FLOORPLAN, RESOURCES, draw_pictures
 from systolith_hw.boards.placement import ELEMENTS, FEEDERS, read_placement
 
@@ -135,7 +136,7 @@ def test_shares(write):
         f"{ARRAY}.pe_0_0.c": cell("LUT4", "X1/Y1/lc2"),
         f"{ARRAY}.pe_0_0.d": cell("MULT", "X1/Y2/MULT18_0"),
     }
-    shares = read_placement(write(cells)).shares({"LUT": "LUT4", "DSP": "MULT", "RAM": "EBR"})
+    shares = read_placement(write(cells)).shares({"LUT": {"LUT4": 1}, "DSP": {"MULT": 1}, "RAM": {"EBR": 1}})
     assert shares == {"LUT": {LINK: 1, ELEMENTS: 2}, "DSP": {ELEMENTS: 1}, "RAM": {}}
 
 
@@ -146,9 +147,12 @@ def test_shares_by_place(write):
         "board.bridge.b": cell("LUT4", "X1Y1/LUT0"),
         "board.bridge.c": cell("DFFR", "X1Y1/DFF0"),
         "board.bridge.d": cell("DP", "X1Y1/BSRAM"),
+        "board.bridge.e": cell("ALU", "X1Y1/ALU3"),
+        "board.bridge.f": cell("MULT9X9", "X5Y1/MULT9X900"),
+        "board.bridge.g": cell("MULT18X18", "X5Y1/MULT18X1801"),
     }
-    kinds = {"LUT": "LUT4", "FF": "DFF", "RAM": "BSRAM"}
-    assert read_placement(write(cells)).shares(kinds) == {"LUT": {LINK: 2}, "FF": {LINK: 1}, "RAM": {LINK: 1}}
+    shares = read_placement(write(cells)).shares(FLOWS["gowin"].resources)
+    assert shares == {"LUT": {LINK: 3}, "FF": {LINK: 1}, "RAM": {LINK: 1}, "DSP": {LINK: 3}}
 
 
 def test_logic_pixels(write):
@@ -202,7 +206,7 @@ def test_pictures(write, tmp_path):
         file,
         tmp_path,
         table={"FF": (1, 24288), "RAM": (2, 56), "SPRAM": (0, 0)},
-        kinds={"FF": "TRELLIS_FF", "RAM": "DP16KD"},
+        resources=FLOWS["ecp5"].resources,
         title="a board, 2×2",
     )
     for name in (FLOORPLAN, RESOURCES):

@@ -4,10 +4,11 @@ import json
 
 import pytest
 from systolith_hw.boards.components import component_of, group_of
-from systolith_hw.boards.report import read_report
+from systolith_hw.boards.flow import FLOWS
+from systolith_hw.boards.report import read_report, sum_utilization
 from systolith_hw.boards.tools import FlowError
 
-RESOURCES = {"LUT": "TRELLIS_COMB", "DSP": "MULT18X18D"}
+RESOURCES = {"LUT": {"TRELLIS_COMB": 1}, "DSP": {"MULT18X18D": 1}}
 
 
 def hop(kind, delay, start, end):
@@ -53,6 +54,19 @@ def test_report(tmp_path):
     assert steps == [("accelerator.fetch", 0.75, 1.0), ("accelerator.array.pe_1_0", 0.25, 2.0)]
     assert report.critical.delay_ns == 4.0
     assert report.critical.start.endswith("x_FF") and report.critical.end.endswith("psum_FF")
+
+
+def test_utilization_of_several_elements():
+    """Of Gowin's, a carry takes the place of a lookup table, a small memory that of four."""
+    counted = {
+        "LUT4": (100, 8640),
+        "ALU": (20, 6480),
+        "RAM16SDP4": (5, 270),
+        "MULT9X9": (16, 40),
+        "MULT18X18": (2, 20),
+    }
+    utilization = sum_utilization(counted, FLOWS["gowin"].resources)
+    assert utilization == {"LUT": (140, 8640), "FF": (0, 0), "RAM": (0, 0), "DSP": (20, 40)}
 
 
 def test_report_wrong(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hw.boards.pretended import FMAX, Pretended
 from systolith_hw.boards import BOARDS, FLOWS
 from systolith_hw.boards.flow import Ecp5Flow
-from systolith_hw.boards.tools import Tool
+from systolith_hw.boards.tools import Tool, ToolFailedError
 
 BUILD = ("build", "--board", "ulx3s-25f", "--array", "2x2", "--clock", "100")
 
@@ -41,7 +41,29 @@ def test_build(systolith, pretended, tmp_path):
     assert data["bitstream"] == str(tmp_path / "ulx3s-25f.bit")
     plain = systolith(*BUILD, "--seeds", "2", "--out", tmp_path).out
     assert "0.40 GMAC/s at 100 MHz" in plain
+    assert "seeds 1: 90.00 MHz, 2: 120.00 MHz\n" in plain
     assert str(tmp_path) in plain
+
+
+def test_build_seed_that_fails(systolith, pretended, monkeypatch, tmp_path):
+    """It is told of, though another is kept."""
+    place = pretended.place
+
+    def crash(folder, *, seed, **options):
+        if seed == 1:
+            raise ToolFailedError("nextpnr: crashed, exit code -9", "")
+        place(folder, seed=seed, **options)
+
+    monkeypatch.setattr(pretended, "place", crash)
+    result = systolith(*BUILD, "--seeds", "2", "--out", tmp_path)
+    assert result.code == 0
+    assert "systolith: seed 1 was left out: nextpnr: crashed, exit code -9\n" in result.err
+    assert "seeds 1: –, 2: 120.00 MHz\n" in result.out
+    data = systolith(*BUILD, "--seeds", "2", "--out", tmp_path, "--json").json
+    assert (data["seeds"], data["failures"]) == (
+        {"1": None, "2": 120.0},
+        {"1": "nextpnr: crashed, exit code -9"},
+    )
 
 
 def test_build_too_slow(systolith, pretended, tmp_path):
@@ -93,7 +115,7 @@ def test_build_wrong(fails, tmp_path, arguments, message):
     assert fails("build", *arguments, "--out", tmp_path).startswith(message)
 
 
-@pytest.mark.parametrize("folder", ["file/out", "/proc"])
+@pytest.mark.parametrize("folder", ["file/out", "/proc", 300 * "x"])
 def test_build_unwritable(fails, tmp_path, folder):
     (tmp_path / "file").touch()
     folder = tmp_path / folder
@@ -142,9 +164,17 @@ def test_build_missing_tool(fails, monkeypatch, tmp_path):
 
 
 def test_build_project(systolith, tmp_path):
+    (tmp_path / "notes.txt").touch()
     data = systolith("build", "--board", "arty-a7", "--array", "2x2", "--out", tmp_path, "--json").json
     assert data["bitstream"] is None
     assert {"top.v", "top.xdc", "top.tcl"} <= set(data["files"])
+    assert "notes.txt" not in data["files"]
+
+
+def test_build_project_unfit(fails, tmp_path):
+    message = fails("build", "--board", "arty-a7", "--array", "16x16", "--out", tmp_path / "out", code=1)
+    assert message.endswith("it needs 264 DSP, the board has 90; the largest that does is about 8x8")
+    assert not (tmp_path / "out").exists()
 
 
 def test_program_without_bitstream(fails, tmp_path):

@@ -196,6 +196,8 @@ def test_wrong_link(fails, served, monkeypatch, tmp_path):
     assert fails("simboard", "--link", missing).endswith(
         f"{missing} cannot be made: its folder does not exist"
     )
+    long = tmp_path / (300 * "x") / "board"
+    assert fails("simboard", "--link", long).endswith(f"{long} cannot be made: File name too long")
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
     locked = tmp_path / "board"
     assert fails("simboard", "--link", locked).endswith(
