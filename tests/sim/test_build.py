@@ -17,12 +17,13 @@ from systolith_sim import (
     Simulator,
     build_verilog,
 )
-from systolith_sim.build import COMPILER_FLAGS, HARNESS, VERILATOR_FLAGS, library_key
+from systolith_sim.build import library_key
 from systolith_sim.cache import Cache
 from systolith_sim.ports import device_ports
 from systolith_sim.process import run_all
 from systolith_sim.toolchain import find_toolchain
 from systolith_sim.variant import Variant
+from systolith_sim.verilation import COMPILER_FLAGS, HARNESS, VERILATOR_FLAGS
 
 
 def idle_device(body="", **changes):
@@ -121,7 +122,7 @@ def test_build_model_error(cache):
     body = 'always @(posedge clk) if (s_axil_wdata == 32\'hdead) $fatal(1, "met its end");'
     library = build_verilog(idle_device(body), cache=cache)
     with Simulator(library, memory_bytes=4096) as simulator:
-        with pytest.raises(SimulationError, match=r"the model failed in cycle 0: .*systolith.v:3"):
+        with pytest.raises(SimulationError, match=r"in cycle 0: systolith.v:3: .*: met its end$"):
             simulator.write_register(0, 0xDEAD)
 
 
@@ -129,7 +130,7 @@ def test_harness_has_no_warnings(cache, copier_verilog, tmp_path):
     toolchain = find_toolchain()
     (tmp_path / "systolith.v").write_text(copier_verilog(128))
     run_all(
-        [[toolchain.verilator, *VERILATOR_FLAGS, "--trace-fst", "systolith.v"]],
+        [[toolchain.verilator, *VERILATOR_FLAGS, "--prefix", "Vsystolith", "--trace-fst", "systolith.v"]],
         folder=tmp_path,
         jobs=1,
         environment=toolchain.environment,

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from sim.fst import decompress_lz4
-from systolith_sim.build import HARNESS
+from systolith_sim.verilation import HARNESS
 
 PROGRAM = """
 #include <lz4.h>

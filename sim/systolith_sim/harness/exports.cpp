@@ -1,16 +1,10 @@
 // The C interface of a simulated device, called by library.py.
 #include <exception>
-#include <stdexcept>
 
 #include "model.hpp"
+#include "said.hpp"
 
 using namespace systolith;
-
-// Verilator's own errors (a design that does not converge, a failed assertion) would abort the process.
-void vl_fatal(const char* file, int line, const char*, const char* message) {
-    throw std::runtime_error(std::string{message} + " (" + (file ? file : "") + ":" + std::to_string(line) +
-                             ")");
-}
 
 namespace {
 

@@ -4,18 +4,12 @@
 #include <deque>
 #include <exception>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "Vboard.h"
+#include "said.hpp"
 #include "verilated.h"
-
-// Verilator's own errors (a design that does not converge) would abort the process.
-void vl_fatal(const char* file, int line, const char*, const char* message) {
-    throw std::runtime_error(std::string{message} + " (" + (file ? file : "") + ":" + std::to_string(line) +
-                             ")");
-}
 
 // Whether the model must follow its inputs in the next evaluation.
 thread_local bool board_inputs_changed = true;

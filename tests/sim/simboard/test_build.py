@@ -10,7 +10,7 @@ from systolith_sim.errors import SimulationError
 from systolith_sim.netlist import board as netlist_board
 from systolith_sim.netlist import build_netlist, find_subject
 from systolith_sim.netlist import model as netlist_model
-from systolith_sim.simboard import BoardSetup, SimulatedBoard, build
+from systolith_sim.simboard import BoardSetup, SimulatedBoard, build, emit
 from systolith_sim.simboard import sdram as simulated_sdram
 
 CONFIG = ArrayConfig(rows=2, columns=2)
@@ -32,7 +32,7 @@ def emitted(monkeypatch, tmp_path):
         text = "first"
 
         def __call__(self, setup):
-            monkeypatch.setattr(build, "_emit", lambda setup: f"{self.text} {setup!r}")
+            monkeypatch.setattr(emit, "_emit", lambda setup: f"{self.text} {setup!r}")
             monkeypatch.setattr(netlist_board, "_emit", lambda setup, vendor: f"{self.text} {setup!r}")
             verilog = build.build_board(setup, cache=tmp_path)
             return verilog.splitlines()[-1]
@@ -71,7 +71,7 @@ def test_parameters(emitted, setup, changes):
 
 
 @pytest.mark.parametrize(
-    ("setup", "module"), [(SETUP, build), (SETUP, simulated_sdram), (NETLIST, netlist_board)]
+    ("setup", "module"), [(SETUP, emit), (SETUP, simulated_sdram), (NETLIST, netlist_board)]
 )
 def test_sources(emitted, change, setup, module):
     """What is in the cache counts only as long as the code that made it is the same."""
@@ -106,5 +106,5 @@ def test_failing_model(tmp_path):
         endmodule
         """
     library = build.build_board_verilog(verilog, cache=tmp_path)
-    with pytest.raises(SimulationError, match=r"^Verilog \$stop"):
+    with pytest.raises(SimulationError, match=r"^board.v:5: Assertion failed in .*: broken$"):
         SimulatedBoard(library, ON_CHIP)
