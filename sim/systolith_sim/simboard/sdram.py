@@ -1,10 +1,15 @@
 """Device memory in a simulated SDRAM."""
 
+import math
+
 from amaranth.hdl import ClockSignal, Instance, Module
 from amaranth.lib import wiring
-from systolith_hw.board.sdram import SdramMemory, SdramPads, SdramPins
+from systolith_hw.board.sdram import OPEN_MIN_CYCLES, SdramMemory, SdramPads, SdramPins
 
 __all__ = ["SimulatedSdram"]
+
+POSTPONED_MAX = 8
+"""Refreshes that JEDEC lets a controller be behind; at low clocks a reset by the host misses more."""
 
 
 class SimulatedSdram(wiring.Component):
@@ -25,6 +30,8 @@ class SimulatedSdram(wiring.Component):
     def __init__(self, chip, *, data_bits, clock_hz):
         self._chip = chip
         self._open_cycles_max = chip.open_max_ns * clock_hz // 10**9
+        self._refresh_cycles = math.ceil(chip.refresh_interval_ns * clock_hz / 1e9)
+        self._owed_max = max(POSTPONED_MAX, OPEN_MIN_CYCLES // self._refresh_cycles)
         self._controller = SdramMemory(chip, data_bits=data_bits, clock_hz=clock_hz)
         self.memory_bytes = chip.memory_bytes
         members = self._controller.signature.members
@@ -48,6 +55,8 @@ class SimulatedSdram(wiring.Component):
             p_COLUMN_BITS=self._chip.column_bits,
             p_CAS_LATENCY=self._chip.cas_latency,
             p_OPEN_CYCLES_MAX=self._open_cycles_max,
+            p_REFRESH_CYCLES=self._refresh_cycles,
+            p_REFRESHES_OWED_MAX=self._owed_max,
             i_clk=ClockSignal(),
             **{f"i_{name}": getattr(pads, name) for name in (*SdramPads.OUTPUTS, "dq_o")},
             o_dq_i=driven,

@@ -1,8 +1,8 @@
 """Device memory in an SDRAM beside the FPGA."""
 
-from .chip import IS42S16160G, SdramChip
+from .chip import IS42S16160G, OPEN_MIN_CYCLES, SdramChip
 from .memory import SdramMemory
 from .pads import SdramPads
 from .sequencer import SdramPins
 
-__all__ = ["IS42S16160G", "SdramChip", "SdramMemory", "SdramPads", "SdramPins"]
+__all__ = ["IS42S16160G", "OPEN_MIN_CYCLES", "SdramChip", "SdramMemory", "SdramPads", "SdramPins"]

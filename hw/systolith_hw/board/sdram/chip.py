@@ -5,7 +5,7 @@ import math
 
 from systolith_hw.link import RESET_CYCLES
 
-__all__ = ["IS42S16160G", "SdramChip"]
+__all__ = ["IS42S16160G", "OPEN_MIN_CYCLES", "SdramChip", "cycles"]
 
 WORD_BYTES = 2
 """Width of the chip's data bus."""

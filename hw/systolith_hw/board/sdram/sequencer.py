@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .chip import cycles
+from .chip import OPEN_MIN_CYCLES, cycles
 
 __all__ = ["Command", "SdramPins", "SdramSequencer", "Segment"]
 
@@ -122,6 +122,7 @@ class SdramSequencer(wiring.Component):
             for name in ("power_up", "rcd", "rp", "ras", "rc", "rfc", "wr")
         }
         self._refresh_cycles = int(chip.refresh_interval_ns * clock_hz / 1e9)
+        self._refreshes = max(POWER_UP_REFRESHES, -(-OPEN_MIN_CYCLES // self._refresh_cycles))
         super().__init__(
             {
                 "segments": In(stream.Signature(Segment(chip))),
@@ -161,7 +162,8 @@ class SdramSequencer(wiring.Component):
                 m.d.sync += timer.eq(timer - 1)
 
         refresh_due = self._refresh_timer(m, command)
-        refreshes = Signal(range(POWER_UP_REFRESHES + 1), init=POWER_UP_REFRESHES)
+        # As many as powering up needs, and as a reset may have missed.
+        refreshes = Signal(range(self._refreshes + 1), init=self._refreshes)
         m.d.comb += bank.eq(segment.bank)
         m.d.sync += is_hit.eq(is_open & (open_row == segment.row) & (open_bank == segment.bank))
 
