@@ -14,7 +14,7 @@ from systolith_hw.manifest import MANIFEST_NAME, Manifest
 
 from .design import BoardDesign
 from .fit import check_fit, check_netlist, check_used
-from .flow import FLOWS, NETLIST, PLACED, REPORT
+from .flow import FLOWS, NETLIST, PLACED, REPORT, SYNTHESIS_LOG
 from .pictures import FLOORPLAN, RESOURCES, draw_pictures
 from .report import Report, read_report
 from .scratch import scratch_folder
@@ -34,7 +34,7 @@ KEPT = {
     PLACED: f"seed{{seed}}.{PLACED}",
     REPORT: f"seed{{seed}}.{REPORT}",
     "nextpnr.log": "seed{seed}.log",
-    "synthesis.log": "synthesis.log",
+    SYNTHESIS_LOG: SYNTHESIS_LOG,
 }
 """What stays beside the bitstream, and what it is called while it is made."""
 
@@ -313,11 +313,11 @@ def _too_slow(build):
     report = build.report
     clock = report.slowest
     text = (
-        f"{build.board} with array {build.config} reaches {report.fmax_mhz[clock]:.2f} MHz, but its clock is "
-        f"{report.constraint_mhz[clock]:.2f} MHz: ask for a slower clock, try more seeds, or allow it"
+        f"{build.board} with array {build.config} reaches {report.fmax_mhz[clock]:.2f} MHz, "
+        f"but its clock is {report.constraint_mhz[clock]:.2f} MHz: "
+        "ask for a slower clock (--clock), try more seeds (--seeds), or allow it (--allow-timing-failure)"
     )
     if report.critical is None:
         return text
-    return (
-        f"{text}; the slowest path goes {' → '.join(step.component or '?' for step in report.critical.steps)}"
-    )
+    path = " → ".join(step.component or "?" for step in report.critical.steps)
+    return f"{text}; the slowest path goes through {path}"

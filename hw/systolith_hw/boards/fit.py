@@ -141,8 +141,11 @@ def _unfit(board, config, name, need, *, about=""):
     advice = "no array does"
     if largest is not None:
         advice = f"the largest that does is about {largest}"
-    if largest == f"{config.rows}x{config.columns}":
-        advice = "its buffers or epilogue lanes are too many"
+    if name == "RAM":
+        buffers = f"a{config.a_buffer_lines}, b{config.b_buffer_lines} and acc{config.accumulator_rows}"
+        advice = f"smaller buffers than {buffers} take fewer, and so does a smaller array"
+    elif largest == f"{config.rows}x{config.columns}":
+        advice = "its epilogue lanes or descriptor slots are too many"
     return FlowError(
         f"array {config} does not fit {board.name}: it needs {about}{need} {name}, "
         f"the board has {board.capacity[name]}; {advice}"

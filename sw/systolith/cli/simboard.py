@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .options import ARRAY_HELP, SEED_MAX, Json
+from .options import ARRAY_HELP, SEED_MAX, Json, board_array, parse_array, wrong_option
 from .output import progress, results
 
 __all__ = ["simboard"]
@@ -27,7 +27,9 @@ def simboard(
     ] = None,
     memory: Annotated[
         int | None,
-        typer.Option(min=4, help="Device memory in KiB, a multiple of 4. Unless given, the board's, or 64."),
+        typer.Option(
+            min=4, max=4096, help="Device memory in KiB, a multiple of 4. Unless given, the board's, or 64."
+        ),
     ] = None,
     baud: Annotated[
         int | None,
@@ -51,18 +53,26 @@ def simboard(
     """Simulate a board, and offer its serial port until Ctrl-C."""
     if link is not None:
         _check_link(link)
-    from systolith.simulated.board import board_setup, serve_board
-    from systolith.synthesis import why_unfit
+    from systolith.simulated.board import DEFAULT_ARRAY, board_setup, serve_board
+    from systolith.synthesis import check_board
 
+    if board is not None:
+        with wrong_option("--board"):
+            check_board(board)
+    elif netlist:
+        raise typer.BadParameter("it needs the name of a board: --board", param_hint="--netlist")
+    config = None
+    if board is None:
+        config = parse_array(array or DEFAULT_ARRAY)
+    elif array is not None:
+        config = board_array(board, array)
+    if memory is not None and memory % 4:
+        raise typer.BadParameter(f"must be a multiple of 4, not {memory}", param_hint="--memory")
     given = {"memory_bytes": memory and memory * KIB, "baud": baud}
     options = {name: value for name, value in given.items() if value is not None}
-    try:
-        setup = board_setup(board, array=array, netlist=netlist, **options)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    with wrong_option("--baud" if baud is not None else "--netlist" if netlist else "--board"):
+        setup = board_setup(board, config=config, netlist=netlist, **options)
     config = setup.config
-    if board is not None and (reason := why_unfit(board, config)):
-        typer.echo(f"systolith: there can be no bitstream of it, but it can be simulated: {reason}", err=True)
 
     made = contextlib.ExitStack()
     is_ready = False

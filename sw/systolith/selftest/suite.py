@@ -38,6 +38,10 @@ CHECKS = {
 """From the name of a check to the function: of a device and an :class:`Effort`, an :class:`Outcome`."""
 
 
+ERROR_RATE_MAX = 0.5
+"""Of a link over which what follows would take minutes."""
+
+
 class Row(NamedTuple):
     """One check that was made.
 
@@ -73,17 +77,16 @@ def selftest(device, *, effort, progress=None):
         One for each of :data:`CHECKS`.
     """
     rows = []
-    gone = False
+    why_not = None
     with device.tracing():
         for name, check in CHECKS.items():
             if progress:
                 progress(name)
             begin = time.perf_counter()
-            outcome = (
-                not_applicable("not run: the device does not answer") if gone else _run(check, device, effort)
-            )
+            outcome = not_applicable(f"not run: {why_not}") if why_not else _run(check, device, effort)
             rows.append(Row(name, outcome, time.perf_counter() - begin))
-            gone = gone or (outcome.status is Status.FAIL and not _recovers(device))
+            if outcome.status is Status.FAIL:
+                why_not = _why_end(device, outcome)
     # The runtime keeps what products needed for the next ones.
     while device.idle_workspaces:
         device.idle_workspaces.pop().release()
@@ -99,10 +102,12 @@ def _run(check, device, effort):
         return failed(str(error))
 
 
-def _recovers(device):
-    """Whether a device with which something was wrong can be reset."""
+def _why_end(device, outcome):
+    """Why nothing more can be found out after a check that failed; None if it can."""
+    if outcome.figures.get("error_rate", 0.0) > ERROR_RATE_MAX:
+        return "too much is lost on the link"
     try:
         device.reset()
     except DeviceError:
-        return False
-    return True
+        return "the device does not answer"
+    return None

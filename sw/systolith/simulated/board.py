@@ -12,14 +12,14 @@ __all__ = ["board_setup", "serve_board"]
 DEFAULT_ARRAY = "4x4"
 
 
-def board_setup(name=None, *, array=None, netlist=False, **options):
+def board_setup(name=None, *, config=None, netlist=False, **options):
     """What a simulated board is made of: a :class:`systolith_sim.simboard.BoardSetup`.
 
     Parameters
     ----------
     name : str or None
         Of a real board, whose array, memory and clock it has.
-    array : str or None
+    config : ArrayConfig or None
         Its array; ``None``: that of the named board, or of 4×4.
     netlist : bool
         Run what is synthesized for the named board.
@@ -36,12 +36,12 @@ def board_setup(name=None, *, array=None, netlist=False, **options):
     if name is None:
         if netlist:
             raise ValueError("a netlist needs the name of a board")
-        return BoardSetup(config=ArrayConfig.parse(array or DEFAULT_ARRAY), **options)
+        return BoardSetup(config=config or ArrayConfig.parse(DEFAULT_ARRAY), **options)
     try:
-        return named_setup(name, array=array, netlist=netlist, **options)
+        return named_setup(name, config=config, netlist=netlist, **options)
     except ModuleNotFoundError as error:
         raise TargetUnavailable(
-            f"the boards need the Python module {error.name}: pip install 'systolith[fpga]'"
+            f"boards need the Python module {error.name}: pip install 'systolith[fpga]'"
         ) from error
 
 

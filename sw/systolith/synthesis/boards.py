@@ -2,7 +2,7 @@
 
 from systolith.errors import TargetUnavailable
 
-__all__ = ["board_facts", "check_array", "check_board", "load_boards", "why_unfit"]
+__all__ = ["board_facts", "board_names", "check_array", "check_board", "load_boards", "why_unfit"]
 
 
 def load_boards():
@@ -44,6 +44,11 @@ def board_facts():
         }
         for board in load_boards().BOARDS.values()
     ]
+
+
+def board_names():
+    """The names of all boards, as a list."""
+    return list(load_boards().BOARDS)
 
 
 def check_board(name):

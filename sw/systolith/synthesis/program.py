@@ -41,7 +41,7 @@ def program_board(name, folder):
     if board.flow not in boards.FLOWS:
         raise BuildFailed(
             f"no bitstream of {name} is made here: systolith build --board {name} writes a project "
-            "for Vivado, which makes the bitstream and loads it"
+            "for Vivado, which makes the bitstream; its hardware manager loads it"
         )
     try:
         manifest = Manifest.parse((folder / MANIFEST_NAME).read_text(encoding="utf-8"))

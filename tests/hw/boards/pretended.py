@@ -34,7 +34,7 @@ class Pretended(flows.Ecp5Flow):
     def synthesize(self, folder, *, board):
         assert (folder / "top.il").stat().st_size and (folder / "top.lpf").stat().st_size
         (folder / flows.NETLIST).write_text(json.dumps({"modules": {"top": {"cells": self.netlist}}}))
-        (folder / "synthesis.log").write_text("")
+        (folder / flows.SYNTHESIS_LOG).write_text("")
 
     def place(self, folder, *, name, board, clock_hz, seed):
         self.placed.append(seed)

@@ -83,7 +83,7 @@ def test_build_wrong(pretended, tmp_path):
 def test_build_unfit(pretended, tmp_path):
     """What synthesis makes is counted before it is placed."""
     pretended.netlist = {f"cell_{number}": {"type": "DP16KD"} for number in range(57)}
-    with pytest.raises(FlowError, match=r"it needs 57 RAM, the board has 56; the largest .* is about 4x4$"):
+    with pytest.raises(FlowError, match=r"it needs 57 RAM, the board has 56; smaller buffers than a\d+, b"):
         run(tmp_path)
     assert pretended.placed == []
     assert not list(tmp_path.glob(".build-*"))
@@ -227,6 +227,7 @@ def test_bitstream_ecp5(tmp_path):
     assert made.report.margin >= 1
     assert made.report.used["DSP"] == 4 + 2 * made.config.epilogue_lanes
     assert made.report.critical.steps
+    assert "Executing JSON backend" in (tmp_path / "synthesis.log").read_text()
     bitstream = (tmp_path / "ulx3s-25f.bit").read_bytes()
     assert bitstream.startswith(b"\xff\x00Part: LFE5U-25F")
     assert made.manifest.sha256 == hashlib.sha256(bitstream).hexdigest()

@@ -171,6 +171,12 @@ def test_build_project(systolith, tmp_path):
     assert "notes.txt" not in data["files"]
 
 
+def test_build_project_is_not_placed(fails, tmp_path):
+    message = fails("build", "--board", "arty-a7", "--seeds", "3", "--out", tmp_path / "out")
+    assert message.endswith("arty-a7 is placed by its vendor's own tool")
+    assert not (tmp_path / "out").exists()
+
+
 def test_build_project_unfit(fails, tmp_path):
     message = fails("build", "--board", "arty-a7", "--array", "16x16", "--out", tmp_path / "out", code=1)
     assert message.endswith("it needs 264 DSP, the board has 90; the largest that does is about 8x8")

@@ -4,10 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+import typer
 from sw.oracle import gemm
-from systolith import golden
+from systolith import ArrayConfig, golden
 from systolith.cli.gemm import expected, random_problem
-from systolith.cli.options import memory_facts
+from systolith.cli.options import check_options, memory_facts
 from systolith_sim.timing import DEFAULT_TIMING
 
 KEYS = {"mismatches", "cycles", "roofline_cycles", "ratio", "counters", "sim_hz", "utilization", "seconds"}
@@ -238,3 +239,15 @@ def test_gemm_device_error(fails, monkeypatch):
     assert fails("gemm", "-m", 1, "-k", 1, "-n", 1, "--target", "golden", code=1) == (
         "bus error: the read at address 0x00001234 failed"
     )
+
+
+def test_array_of_a_netlist(capsys):
+    """What is left open is the board's; a family of parts has nothing of its own."""
+    boards = pytest.importorskip("systolith_hw.boards")
+    assert check_options("netlist:icebreaker", "2x2") == boards.find_board("icebreaker").config("2x2")
+    assert check_options("netlist:ice40", "2x2") == ArrayConfig.parse("2x2")
+    assert capsys.readouterr().err == ""
+    check_options("netlist:icebreaker", "8x8")
+    assert "no bitstream of it, but it can be simulated: array 8x8" in capsys.readouterr().err
+    with pytest.raises(typer.BadParameter, match="rows must be a power of two"):
+        check_options("netlist:icebreaker", "3x3")

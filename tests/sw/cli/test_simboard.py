@@ -172,15 +172,15 @@ def test_board(systolith, served):
         (["--array", "3x3"], "rows must be a power of two from 2 to 64, not 3"),
         (
             ["--memory", "6"],
-            "memory_bytes of a simulated board must be a multiple of 4096 up to 4194304, not 6144",
+            "Invalid value for --memory: must be a multiple of 4, not 6",
         ),
         (
             ["--memory", "8192"],
-            "memory_bytes of a simulated board must be a multiple of 4096 up to 4194304, not 83",
+            "Invalid value for '--memory': must be an integer from 4 to 4096, not '8192'",
         ),
         (["--error-rate", "1.5"], "'--error-rate'"),
-        (["--board", "nexys"], "unknown board 'nexys'; known are "),
-        (["--board", "icebreaker", "--baud", "20000000"], "baud must be from "),
+        (["--board", "nexys"], "Invalid value for --board: unknown board 'nexys'; known are "),
+        (["--board", "icebreaker", "--baud", "20000000"], "Invalid value for --baud: baud must be "),
     ],
 )
 def test_wrong_options(fails, served, arguments, message):
@@ -211,4 +211,11 @@ def test_wrong_link(fails, served, monkeypatch, tmp_path):
 def test_boards_not_installed(fails, served, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "systolith_hw.boards", None)
     message = fails("simboard", "--board", "icebreaker", code=1)
-    assert message == "the boards need the Python module systolith_hw.boards: pip install 'systolith[fpga]'"
+    assert message == "boards need the Python module systolith_hw.boards: pip install 'systolith[fpga]'"
+
+
+def test_netlist_of_a_vendor_s_tool(fails, served):
+    pytest.importorskip("amaranth_boards")
+    message = fails("simboard", "--board", "arty-a7", "--netlist")
+    assert message.startswith("Invalid value for --netlist: no netlist of 'arty-a7'; there are ulx3s-85f, ")
+    assert not served

@@ -100,6 +100,14 @@ class DampCable(Board):
         return super().read(address, nbytes)
 
 
+class TornCable(Board):
+    """Nearly everything has to be sent twice."""
+
+    def read(self, address, nbytes):
+        self.retries += 1
+        return super().read(address, nbytes)
+
+
 class HostLines(Board):
     """Something is wrong with the host's lines to memory; the accelerator has its own."""
 

@@ -119,6 +119,15 @@ def test_fault_is_found(kind, name, figures):
     assert device.free_bytes == free
 
 
+def test_nothing_more_over_a_torn_cable():
+    outcomes = by_name(open_board(board.TornCable))
+    assert failures(outcomes) == ["link"]
+    names = list(CHECKS)
+    for name in names[names.index("link") + 1 :]:
+        assert outcomes[name].status is Status.NOT_APPLICABLE
+        assert outcomes[name].detail == "not run: too much is lost on the link"
+
+
 def test_blocks_reach_further_than_words():
     kind = type("Low", (board.StuckCell,), {"cell": 0x645})
     outcomes = by_name(open_board(kind), dataclasses.replace(EFFORT, memory_seconds=0.0))

@@ -348,6 +348,7 @@ def test_program(board):
     assert (data["mismatches"], data["array"], data["target"]) == (0, ARRAY, board.target)
     other = CliRunner().invoke(app, [*arguments, "--array", "4x4"])
     assert other.exit_code == 1 and "the device is of another configuration" in other.stderr
+    assert other.stderr.endswith("; without --array the device's own is taken\n")
     several = CliRunner().invoke(app, [*arguments, "--devices", "2"])
     assert several.exit_code == 2 and "cannot be pooled" in several.stderr
     timing = CliRunner().invoke(app, [*arguments, "--mem-latency", "5"])
