@@ -49,7 +49,7 @@ COMPILER_FLAGS = [
     # Unique symbols would be shared between the libraries of different designs in one process.
     "-fno-gnu-unique",
     *("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVL_TIME_CONTEXT", "-DVL_USER_FATAL"),
-    *("-include", str(PRINTING)),
+    *("-include", PRINTING.name),
 ]
 LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
 SLOW = "-O0"
@@ -137,9 +137,9 @@ class Verilation:
         self.root_header = folder / f"V{top}___024root.h"
         self._toolchain, self._cache, self._jobs = toolchain, cache, jobs
         include = toolchain.include_folder
-        folders = [SHIMS, HARNESS, include, include / "vltstd"]
-        includes = ["-I.", *(f"-I{path}" for path in folders)]
-        self._compile = [toolchain.compiler, *COMPILER_FLAGS, *compiler_flags, *includes, "-c"]
+        includes = [f"-I{path}" for path in (".", SHIMS, HARNESS, include, include / "vltstd")]
+        self._flags = [*COMPILER_FLAGS, *compiler_flags]
+        self._compile = [toolchain.compiler, *self._flags, *includes, "-c"]
         source = f"{top}.v"
         (folder / source).write_text(verilog, encoding="utf-8")
         names = ["--top-module", top, "--prefix", f"V{top}"]
@@ -248,7 +248,8 @@ class Verilation:
         """The folder of Verilator's own sources, compiled: the same for every design."""
         commands = [[*self._compile, RUNTIME, source] for source in self._global]
         parts = [path.read_bytes() for path in (PRINTING, *sorted(SHIMS.iterdir()))]
-        key = digest(self._toolchain.identity, *self._compile, RUNTIME, *self._global, *parts)
+        names = [Path(source).name for source in self._global]
+        key = digest(self._toolchain.identity, *self._flags, RUNTIME, *names, *parts)
 
         def build(folder):
             environment = self._toolchain.environment | {"TMPDIR": str(folder)}

@@ -121,7 +121,6 @@ def test_accumulators(cache, array):
     ],
     ids=["reset", "busy", "first", "column"],
 )
-def test_accumulators_seeded(cache, capfd, patch, signal):
-    with pytest.raises(SimulationError, match="the model failed in cycle"):
+def test_accumulators_seeded(cache, patch, signal):
+    with pytest.raises(SimulationError, match=f"the model failed in cycle .*: {signal} differs$"):
         run(cache, ArrayConfig.parse("4x4-acc4"), patch)
-    assert f"{signal} differs" in capfd.readouterr().out

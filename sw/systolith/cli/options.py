@@ -71,6 +71,20 @@ MemoryStall = Annotated[
 ]
 
 
+@contextlib.contextmanager
+def wrong_option(name):
+    """Have what a value is refused with told of an option.
+
+    Raises
+    ------
+    typer.BadParameter
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint=name) from None
+
+
 def parse_array(text, *, k=1):
     """The configuration of ``--array``.
 
@@ -88,26 +102,10 @@ def parse_array(text, *, k=1):
     ------
     typer.BadParameter
     """
-    try:
+    with wrong_option("--array"):
         config = ArrayConfig.parse(text)
         m_block(1, k, config)
-        return config
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--array") from None
-
-
-@contextlib.contextmanager
-def wrong_option(name):
-    """Have what a value is refused with told of an option.
-
-    Raises
-    ------
-    typer.BadParameter
-    """
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint=name) from None
+    return config
 
 
 def board_array(part, text):
@@ -249,12 +247,12 @@ def open_target(target, array, *, devices=1, memory_latency=None, memory_stall=N
 
 def _open_bitstream(target, config, manifest):
     """A board that must run the bitstream of a manifest."""
+    if find_target(target)[0] is not TARGETS["serial"]:
+        raise typer.BadParameter(f"the target {target} runs no bitstream", param_hint="--manifest")
     try:
         return open_device(target, config, manifest=manifest)
     except OSError as error:
         reason = f"{error.filename} cannot be read: {error.strerror}"
-    except TypeError:
-        reason = f"the target {target} runs no bitstream"
     except ValueError as error:
         reason = str(error)
     raise typer.BadParameter(reason, param_hint="--manifest")

@@ -53,7 +53,7 @@ def simboard(
     """Simulate a board, and offer its serial port until Ctrl-C."""
     if link is not None:
         _check_link(link)
-    from systolith.simulated.board import DEFAULT_ARRAY, board_setup, serve_board
+    from systolith.simulated.board import board_setup, serve_board
     from systolith.synthesis import check_board
 
     if board is not None:
@@ -62,10 +62,8 @@ def simboard(
     elif netlist:
         raise typer.BadParameter("it needs the name of a board: --board", param_hint="--netlist")
     config = None
-    if board is None:
-        config = parse_array(array or DEFAULT_ARRAY)
-    elif array is not None:
-        config = board_array(board, array)
+    if array is not None:
+        config = parse_array(array) if board is None else board_array(board, array)
     if memory is not None and memory % 4:
         raise typer.BadParameter(f"must be a multiple of 4, not {memory}", param_hint="--memory")
     given = {"memory_bytes": memory and memory * KIB, "baud": baud}

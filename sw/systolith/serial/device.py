@@ -96,5 +96,7 @@ def _parse(argument):
     """The port and the rate."""
     port, _, rate = argument.partition(",")
     if not port or ("," in argument and not re.fullmatch("[1-9][0-9]{0,8}", rate)):
-        raise UnknownTarget(f"target must be serial:PORT[,BAUD], BAUD a number, not 'serial:{argument}'")
+        raise UnknownTarget(
+            f"target must be serial:PORT[,BAUD], BAUD from 1 to 999999999, not 'serial:{argument}'"
+        )
     return port, int(rate or DEFAULT_BAUD)

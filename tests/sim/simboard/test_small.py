@@ -30,7 +30,7 @@ def host(library):
         yield Host(board)
 
 
-@pytest.mark.parametrize("setup", [SETUP, WIDE])
+@pytest.mark.parametrize("setup", [SETUP, pytest.param(WIDE, marks=pytest.mark.long)])
 def test_memory(setup):
     """Each byte and no other is written, whatever the width of the memory."""
     data = random.Random(1).randbytes(700)

@@ -253,7 +253,9 @@ def test_no_pyserial(monkeypatch):
 
 @pytest.mark.parametrize("argument", [",115200", "/dev/ttyS0,", "/dev/ttyS0,fast", "/dev/ttyS0,0", "a,1,2"])
 def test_wrong_argument(argument):
-    message = re.escape(f"target must be serial:PORT[,BAUD], BAUD a number, not 'serial:{argument}'")
+    message = re.escape(
+        f"target must be serial:PORT[,BAUD], BAUD from 1 to 999999999, not 'serial:{argument}'"
+    )
     with pytest.raises(UnknownTarget, match=f"^{message}$"):
         open_device(f"serial:{argument}")
 
