@@ -30,7 +30,7 @@ def test_train(library, monkeypatch):
     assert 10_000 < cycles[0] < 1_000_000
 
 
-@pytest.mark.slow
+@pytest.mark.long  # The library above is built so.
 def test_trained_as(cache):
     """The same design with and without training; a training run that fails fails the build."""
     small = ArrayConfig(

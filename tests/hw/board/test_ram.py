@@ -229,7 +229,7 @@ def test_sim_access(ram, idle, stall):
                 assert (await make_access(ctx, MEMORY_BYTES + address, 1, 15))[0] == DECERR
                 assert (await make_access(ctx, MEMORY_BYTES + address))[0] == DECERR
         await barrier.pass_through(ctx)
-        for address in range(0, MEMORY_BYTES, 4):
+        for address in range(0, MEMORY_BYTES, 28):
             expected = int.from_bytes(memory.octets[address : address + 4], "little")
             assert await make_access(ctx, address) == (OKAY, expected)
 

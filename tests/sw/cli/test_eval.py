@@ -34,6 +34,7 @@ def test_eval_static(systolith, tmp_path):
     assert static["cosine_mean"] >= everywhere["cosine_mean"] - 0.001
 
 
+@pytest.mark.long
 def test_eval_language(systolith):
     arguments = ("eval", "smollm2", "--target", "model", "--tokens", 64, "--window", 33)
     result = systolith(*arguments, "--json")
